@@ -1,0 +1,27 @@
+#include <napi.h>
+
+#include "../util/fd_poll.h"
+#include "pidfd.h"
+#include "seqpacket.h"
+
+namespace roam {
+
+// One instance per environment, so that worker threads share nothing.
+class SysAddon : public Napi::Addon<SysAddon> {
+ public:
+  SysAddon(Napi::Env env, Napi::Object exports) {
+    DefineAddon(exports, {});
+    exports.Set("socketpair", Napi::Function::New<SocketPair>(env, "socketpair"));
+    exports.Set("send", Napi::Function::New<Send>(env, "send"));
+    exports.Set("receive", Napi::Function::New<Receive>(env, "receive"));
+    exports.Set("pidfdOpen", Napi::Function::New<PidfdOpen>(env, "pidfdOpen"));
+    exports.Set("pidfdGetfd", Napi::Function::New<PidfdGetfd>(env, "pidfdGetfd"));
+    exports.Set("pidfdSendSignal", Napi::Function::New<PidfdSendSignal>(env, "pidfdSendSignal"));
+    exports.Set("closeFd", Napi::Function::New<CloseFd>(env, "closeFd"));
+    exports.Set("FdPoll", FdPoll::Define(env));
+  }
+};
+
+NODE_API_ADDON(SysAddon)
+
+}  // namespace roam

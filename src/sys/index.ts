@@ -1,0 +1,4 @@
+export type { Packet } from './addon.js';
+export { PidFd } from './pidfd.js';
+export { Readiness } from './readiness.js';
+export { closeFd, SeqPacket } from './seqpacket.js';
