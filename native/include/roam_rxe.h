@@ -255,6 +255,8 @@ struct roam_rxe_qp {
 	__u32 res_head, res_tail;
 	__u32 res_count;	/* roam_rxe_res entries that follow */
 	__u32 migr_state;
+	__u32 epoch;		/* counts this QP's stops: told in NAK-stopped and Resume */
+	__u32 peer_epoch;	/* the last one that the peer's Resume told */
 	struct roam_rxe_queue sq, rq;
 	/* roam_rxe_res[res_count], recv_wqe_len bytes (padded to 8),
 	 * sq.buf_size bytes (padded to 8), rq.buf_size bytes */

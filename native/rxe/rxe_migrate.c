@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Lifetimes of what live migration adds to the module, its devices, contexts
+ * and QPs, and the sysctls net.rdma_rxe.last_qpn and last_mrn.
+ */
+#include <linux/sched/mm.h>
+#include <linux/sysctl.h>
+#include <net/net_namespace.h>
+
+#include "rxe.h"
+#include "rxe_migrate.h"
+
+static LIST_HEAD(rxe_migr_devs);
+static DEFINE_MUTEX(rxe_migr_devs_lock);
+static struct ctl_table_header *rxe_migr_sysctl;
+
+/* The last number given out; a new device continues after it. */
+static unsigned int rxe_migr_last_qpn = RXE_MIN_QP_INDEX - 1;
+static unsigned int rxe_migr_last_mrn = RXE_MIN_MR_INDEX - 1;
+static unsigned int rxe_migr_max_qpn = RXE_MAX_QP_INDEX;
+static unsigned int rxe_migr_max_mrn = RXE_MAX_MR_INDEX;
+
+static struct rxe_pool *rxe_migr_pool(struct rxe_dev *rxe, const unsigned int *last)
+{
+	return last == &rxe_migr_last_qpn ? &rxe->qp_pool : &rxe->mr_pool;
+}
+
+static int rxe_migr_proc_last(const struct ctl_table *table, int write,
+			      void *buffer, size_t *lenp, loff_t *ppos)
+{
+	unsigned int *last = table->data;
+	struct rxe_dev *rxe;
+	int err;
+
+	mutex_lock(&rxe_migr_devs_lock);
+	rxe = list_first_entry_or_null(&rxe_migr_devs, struct rxe_dev, migr.list);
+	if (!write && rxe) {
+		u32 next = READ_ONCE(rxe_migr_pool(rxe, last)->next);
+
+		if (next)
+			*last = next - 1;
+	}
+
+	err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+	if (!err && write)
+		list_for_each_entry(rxe, &rxe_migr_devs, migr.list)
+			WRITE_ONCE(rxe_migr_pool(rxe, last)->next, *last + 1);
+	mutex_unlock(&rxe_migr_devs_lock);
+
+	return err;
+}
+
+static struct ctl_table rxe_migr_table[] = {
+	{
+		.procname	= "last_qpn",
+		.data		= &rxe_migr_last_qpn,
+		.maxlen		= sizeof(rxe_migr_last_qpn),
+		.mode		= 0644,
+		.proc_handler	= rxe_migr_proc_last,
+		.extra2		= &rxe_migr_max_qpn,
+	},
+	{
+		.procname	= "last_mrn",
+		.data		= &rxe_migr_last_mrn,
+		.maxlen		= sizeof(rxe_migr_last_mrn),
+		.mode		= 0644,
+		.proc_handler	= rxe_migr_proc_last,
+		.extra2		= &rxe_migr_max_mrn,
+	},
+};
+
+int rxe_migr_init(void)
+{
+	rxe_migr_sysctl = register_net_sysctl(&init_net, "net/rdma_rxe",
+					      rxe_migr_table);
+	return rxe_migr_sysctl ? 0 : -ENOMEM;
+}
+
+void rxe_migr_exit(void)
+{
+	unregister_net_sysctl_table(rxe_migr_sysctl);
+}
+
+void rxe_migr_dev_add(struct rxe_dev *rxe)
+{
+	rxe->ib_dev.driver_def = rxe_migr_uapi_defs;
+
+	mutex_lock(&rxe_migr_devs_lock);
+	rxe->qp_pool.next = rxe_migr_last_qpn + 1;
+	rxe->mr_pool.next = rxe_migr_last_mrn + 1;
+	list_add_tail(&rxe->migr.list, &rxe_migr_devs);
+	mutex_unlock(&rxe_migr_devs_lock);
+}
+
+void rxe_migr_dev_del(struct rxe_dev *rxe)
+{
+	mutex_lock(&rxe_migr_devs_lock);
+	/* a device whose registration failed early was never added */
+	if (rxe->migr.list.next)
+		list_del(&rxe->migr.list);
+	mutex_unlock(&rxe_migr_devs_lock);
+}
+
+void rxe_migr_ctx_init(struct rxe_ucontext *uc)
+{
+	mutex_init(&uc->migr.lock);
+	uc->migr.state = ROAM_RXE_CTX_LIVE;
+}
+
+void rxe_migr_ctx_exit(struct rxe_ucontext *uc)
+{
+	if (uc->migr.mm)
+		mmdrop(uc->migr.mm);
+	uc->migr.mm = NULL;
+}
+
+void rxe_migr_qp_init(struct rxe_qp *qp)
+{
+	spin_lock_init(&qp->migr.lock);
+	mutex_init(&qp->migr.mutex);
+	INIT_WORK(&qp->migr.news_work, rxe_migr_news_work);
+	INIT_DELAYED_WORK(&qp->migr.resume_work, rxe_migr_resume_work);
+	qp->migr.dead = false;
+}
+
+/* Before the QP is taken out of its pool: no work item outlives it. */
+void rxe_migr_qp_kill(struct rxe_qp *qp)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&qp->migr.lock, irq);
+	qp->migr.dead = true;
+	spin_unlock_irqrestore(&qp->migr.lock, irq);
+
+	cancel_work_sync(&qp->migr.news_work);
+	cancel_delayed_work_sync(&qp->migr.resume_work);
+}
+
+/* A reset drains the tasks as a freeze does, and must not meet one. */
+void rxe_migr_qp_reset_begin(struct rxe_qp *qp)
+{
+	mutex_lock(&qp->migr.mutex);
+}
+
+/* A QP that was reset has no peer: nothing is owed to it or awaited from it. */
+void rxe_migr_qp_reset_end(struct rxe_qp *qp)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&qp->migr.lock, irq);
+	WRITE_ONCE(qp->migr.flags, qp->migr.flags &
+		   ~(unsigned long)(ROAM_RXE_PAUSED | ROAM_RXE_RESUMING));
+	qp->migr.peer_epoch = 0;
+	qp->migr.news.pending = false;
+	spin_unlock_irqrestore(&qp->migr.lock, irq);
+	mutex_unlock(&qp->migr.mutex);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Live migration for rxe: what the hooks call. See docs/protocol.md.
+ */
+#ifndef RXE_MIGRATE_H
+#define RXE_MIGRATE_H
+
+#include <rdma/ib_pack.h>
+#include <rdma/uverbs_ioctl.h>
+
+#include "rxe.h"
+#include "roam_rxe.h"
+
+#define RXE_MIGR_VERSION	"0.1.0"
+
+/* RC opcodes that IBTA leaves unassigned; MigrOS's numbers. */
+#define IB_OPCODE_RC_ROAM_PAUSE		0x18
+#define IB_OPCODE_RC_ROAM_RESUME	0x19
+/* AETH syndrome: a NAK code that IBTA reserves. */
+#define AETH_NAK_STOPPED		0x65
+
+/* In migr.flags beside enum roam_rxe_state: no task may touch the QP now. */
+#define RXE_MIGR_HOLD			(1U << 31)
+#define RXE_MIGR_STATES			(ROAM_RXE_STOPPED | ROAM_RXE_PAUSED | \
+					 ROAM_RXE_RESUMING)
+
+/* Payload of the Resume opcode, network byte order. */
+struct rxe_migr_resume {
+	u8	version;
+	u8	type;
+	__be16	reserved;
+	__be32	epoch;		/* of the QP that moved */
+	__be32	comp_psn;	/* its oldest unacknowledged PSN */
+	__be32	resp_psn;	/* the PSN that it expects next */
+};
+
+enum {
+	RXE_MIGR_WIRE_VERSION	= 1,
+	RXE_MIGR_RESUME		= 1,
+	RXE_MIGR_RESUMED	= 2,
+};
+
+extern const struct uapi_definition rxe_migr_uapi_defs[];
+
+/* rxe_migrate.c: module, device, context, QP lifetimes */
+int rxe_migr_init(void);
+void rxe_migr_exit(void);
+void rxe_migr_dev_add(struct rxe_dev *rxe);
+void rxe_migr_dev_del(struct rxe_dev *rxe);
+void rxe_migr_ctx_init(struct rxe_ucontext *uc);
+void rxe_migr_ctx_exit(struct rxe_ucontext *uc);
+void rxe_migr_qp_init(struct rxe_qp *qp);
+void rxe_migr_qp_kill(struct rxe_qp *qp);
+void rxe_migr_qp_reset_begin(struct rxe_qp *qp);
+void rxe_migr_qp_reset_end(struct rxe_qp *qp);
+
+/* rxe_migrate_numbers.c: objects that are born with a number */
+int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
+		    struct ib_udata *udata);
+int rxe_migr_add_mr(struct rxe_dev *rxe, struct rxe_mr *mr,
+		    struct ib_udata *udata);
+int rxe_migr_mr_init(struct rxe_dev *rxe, u64 start, u64 length, int access,
+		     struct rxe_mr *mr, struct ib_udata *udata);
+bool rxe_migr_mmap_ok(struct ib_ucontext *a, struct ib_ucontext *b);
+bool rxe_migr_mmap_keep(struct ib_ucontext *context);
+int rxe_migr_pin(struct rxe_ucontext *uc);
+
+/* rxe_migrate_state.c: stop and resume */
+void rxe_migr_freeze(struct rxe_qp *qp);
+void rxe_migr_thaw(struct rxe_qp *qp);
+int rxe_migr_stop_qp(struct rxe_qp *qp);
+int rxe_migr_resume_qp(struct rxe_qp *qp);
+int rxe_migr_refresh_source(struct rxe_qp *qp);
+void rxe_migr_resume_work(struct work_struct *work);
+void rxe_migr_news_work(struct work_struct *work);
+
+/* rxe_migrate_wire.c: packets */
+bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb);
+int rxe_migr_send_nak(struct rxe_qp *qp, u32 psn);
+int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch);
+int rxe_migr_receive_stopped(struct rxe_qp *qp);
+void rxe_migr_drop_responses(struct rxe_qp *qp);
+
+/* rxe_migrate_dump.c, rxe_migrate_restore.c */
+struct rxe_migr_buf;
+int rxe_migr_dump(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count);
+int rxe_migr_restore_cq(struct rxe_cq *cq, const void *rec, size_t len);
+int rxe_migr_restore_qp(struct rxe_qp *qp, const void *rec, size_t len);
+int rxe_migr_fill_res_qp(struct sk_buff *msg, struct ib_qp *ibqp);
+
+static inline struct rxe_ucontext *rxe_migr_udata_ctx(struct ib_udata *udata)
+{
+	return udata ? rdma_udata_to_drv_context(udata, struct rxe_ucontext, ibuc)
+		     : NULL;
+}
+
+/* The object behind elem belongs to uc. */
+static inline bool rxe_migr_owns(struct rxe_ucontext *uc, struct ib_uobject *uobj)
+{
+	return uobj && uobj->context == &uc->ibuc;
+}
+
+/* ---- hooks on the data path ---- */
+
+static inline bool rxe_migr_halted(struct rxe_qp *qp)
+{
+	return unlikely(READ_ONCE(qp->migr.flags));
+}
+
+/* The receiver of this QP takes no request. */
+static inline bool rxe_migr_closed(struct rxe_qp *qp)
+{
+	return unlikely(READ_ONCE(qp->migr.flags) &
+			(ROAM_RXE_STOPPED | RXE_MIGR_HOLD));
+}
+
+static inline bool rxe_migr_is_resume(struct rxe_pkt_info *pkt)
+{
+	return unlikely(pkt->opcode == IB_OPCODE_RC_ROAM_RESUME);
+}
+
+/* True: the packet was ours and is consumed. */
+static inline bool rxe_migr_rcv_hook(struct rxe_pkt_info *pkt, struct sk_buff *skb)
+{
+	if (likely(pkt->opcode != IB_OPCODE_RC_ROAM_RESUME &&
+		   (pkt->opcode != IB_OPCODE_RC_ACKNOWLEDGE ||
+		    aeth_syn(pkt) != AETH_NAK_STOPPED)))
+		return false;
+
+	return rxe_migr_rcv(pkt, skb);
+}
+
+/*
+ * True: the completer has nothing to do. A stopped QP takes no response at
+ * all; a paused or resuming one takes responses but must not count a timeout.
+ */
+static inline bool rxe_migr_completer_hook(struct rxe_qp *qp)
+{
+	if (likely(!rxe_migr_halted(qp)))
+		return false;
+
+	if (READ_ONCE(qp->migr.flags) & RXE_MIGR_HOLD)
+		return true;
+
+	qp->comp.timeout = 0;
+	if (!(READ_ONCE(qp->migr.flags) & ROAM_RXE_STOPPED))
+		return false;
+
+	rxe_migr_drop_responses(qp);
+	return true;
+}
+
+#endif /* RXE_MIGRATE_H */

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The dump of a verbs context: one record an object, see roam_rxe.h.
+ */
+#include <linux/mm.h>
+#include <linux/siphash.h>
+#include <linux/random.h>
+#include <linux/once.h>
+
+#include "rxe.h"
+#include "rxe_queue.h"
+#include "rxe_migrate_dump.h"
+
+void *rxe_migr_put(struct rxe_migr_buf *buf, const void *data, size_t len)
+{
+	void *dst;
+
+	if (buf->err)
+		return NULL;
+
+	if (buf->len + len > buf->size) {
+		size_t size = max_t(size_t, 2 * buf->size, buf->len + len + 65536);
+		u8 *bigger = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+
+		if (!bigger) {
+			buf->err = -ENOMEM;
+			return NULL;
+		}
+		if (buf->len)
+			memcpy(bigger, buf->data, buf->len);
+		kvfree(buf->data);
+		buf->data = bigger;
+		buf->size = size;
+	}
+
+	dst = buf->data + buf->len;
+	if (data)
+		memcpy(dst, data, len);
+	else
+		memset(dst, 0, len);
+	buf->len += len;
+	return dst;
+}
+
+void rxe_migr_pad(struct rxe_migr_buf *buf)
+{
+	if (buf->len % 8)
+		rxe_migr_put(buf, NULL, 8 - buf->len % 8);
+}
+
+void rxe_migr_buf_free(struct rxe_migr_buf *buf)
+{
+	kvfree(buf->data);
+	buf->data = NULL;
+}
+
+/* An open file's name in a dump: its address, but not told to user space. */
+u64 rxe_migr_file_id(const void *file)
+{
+	static siphash_key_t key;
+
+	if (!file)
+		return 0;
+	get_random_once(&key, sizeof(key));
+	return siphash_1u64((u64)(uintptr_t)file, &key) | 1;
+}
+
+void rxe_migr_describe_queue(struct roam_rxe_queue *d, struct rxe_queue *q)
+{
+	d->buf_size = q->buf_size;
+	d->index = q->index;
+	if (q->ip) {
+		d->mmap_offset = q->ip->info.offset;
+		d->size = q->ip->info.size;
+		d->mapped = kref_read(&q->ip->ref) - 1;
+	}
+}
+
+void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q)
+{
+	rxe_migr_put(buf, q->buf, q->buf_size);
+	rxe_migr_pad(buf);
+}
+
+/* rec.len is known when the record's tail is in; start tells where it began. */
+static void rxe_migr_end(struct rxe_migr_buf *buf, size_t start)
+{
+	struct roam_rxe_rec *rec;
+
+	if (buf->err)
+		return;
+	rec = (struct roam_rxe_rec *)(buf->data + start);
+	rec->len = buf->len - start;
+	rxe_migr_pad(buf);
+}
+
+static struct roam_rxe_rec rxe_migr_rec(u32 type, struct ib_uobject *uobj)
+{
+	return (struct roam_rxe_rec) {
+		.type = type,
+		.handle = uobj ? uobj->id : ~0U,
+		.user_handle = uobj ? uobj->user_handle : 0,
+	};
+}
+
+static void rxe_migr_dump_pd(struct rxe_migr_buf *buf, struct rxe_pd *pd)
+{
+	struct roam_rxe_pd d = {
+		.rec = rxe_migr_rec(ROAM_RXE_T_PD, pd->ibpd.uobject),
+	};
+	size_t start = buf->len;
+
+	rxe_migr_put(buf, &d, sizeof(d));
+	rxe_migr_end(buf, start);
+}
+
+static u32 rxe_migr_unread(struct ib_uverbs_event_queue *evq,
+			   struct list_head *events)
+{
+	unsigned long irq;
+	u32 n;
+
+	spin_lock_irqsave(&evq->lock, irq);
+	n = list_count_nodes(events);
+	spin_unlock_irqrestore(&evq->lock, irq);
+	return n;
+}
+
+static void rxe_migr_dump_cq(struct rxe_migr_buf *buf, struct rxe_cq *cq)
+{
+	struct ib_ucq_object *ucq = cq->ibcq.uobject;
+	struct ib_uverbs_event_queue *evq = cq->ibcq.cq_context;
+	struct roam_rxe_cq d = {
+		.rec = rxe_migr_rec(ROAM_RXE_T_CQ, &ucq->uevent.uobject),
+		.cqe = cq->ibcq.cqe,
+		.notify = cq->notify,
+		.async = rxe_migr_file_id(ucq->uevent.event_file),
+		.comp_events_reported = ucq->comp_events_reported,
+		.async_events_reported = ucq->uevent.events_reported,
+	};
+	size_t start = buf->len;
+
+	if (evq) {
+		d.channel = rxe_migr_file_id(container_of(evq,
+				struct ib_uverbs_completion_event_file, ev_queue));
+		d.comp_events_pending = rxe_migr_unread(evq, &ucq->comp_list);
+	}
+
+	rxe_migr_describe_queue(&d.q, cq->queue);
+	rxe_migr_put(buf, &d, sizeof(d));
+	rxe_migr_put_queue(buf, cq->queue);
+	rxe_migr_end(buf, start);
+}
+
+static void rxe_migr_dump_mr(struct rxe_migr_buf *buf, struct rxe_mr *mr)
+{
+	struct roam_rxe_mr d = {
+		.rec = rxe_migr_rec(ROAM_RXE_T_MR, mr->ibmr.uobject),
+		.pd_handle = mr->ibmr.pd->uobject->id,
+		.access = mr->access,
+		.start = mr->umem ? mr->umem->address : mr->migr_start,
+		.length = mr->umem ? mr->umem->length : mr->migr_length,
+		.iova = mr->ibmr.iova,
+		.lkey = mr->lkey,
+		.rkey = mr->rkey,
+		.state = mr->state,
+	};
+	size_t start = buf->len;
+
+	rxe_migr_put(buf, &d, sizeof(d));
+	rxe_migr_end(buf, start);
+}
+
+static void rxe_migr_dump_file(struct rxe_migr_buf *buf, u32 type, u64 id,
+			       u64 *count)
+{
+	struct roam_rxe_file d = {
+		.rec = rxe_migr_rec(type, NULL),
+		.id = id,
+	};
+	size_t start = buf->len, pos;
+
+	if (!id || buf->err)
+		return;
+
+	/* each file once, however many objects report to it */
+	for (pos = sizeof(struct roam_rxe_dump_hdr); pos < buf->len;) {
+		struct roam_rxe_file *old = (void *)(buf->data + pos);
+
+		if (old->rec.type == type && old->id == id)
+			return;
+		pos += ALIGN(old->rec.len, 8);
+	}
+
+	rxe_migr_put(buf, &d, sizeof(d));
+	rxe_migr_end(buf, start);
+	(*count)++;
+}
+
+/* Calls one for every object of a pool that belongs to uc, holding it. */
+#define rxe_migr_for_each(uc, pool, index, elem, obj, uobj_of)			\
+	xa_for_each(&(pool)->xa, index, elem)					\
+		for (obj = rxe_pool_get_index(pool, index); obj;		\
+		     rxe_put(obj), obj = NULL)					\
+			if (rxe_migr_owns(uc, uobj_of))
+
+#define rxe_migr_cq_uobj(cq) \
+	((cq)->ibcq.uobject ? &(cq)->ibcq.uobject->uevent.uobject : NULL)
+#define rxe_migr_qp_uobj(qp) \
+	((qp)->ibqp.uobject ? &(qp)->ibqp.uobject->uevent.uobject : NULL)
+
+static void rxe_migr_dump_files(struct rxe_ucontext *uc, struct rxe_migr_buf *buf,
+				u64 *count)
+{
+	struct rxe_dev *rxe = to_rdev(uc->ibuc.device);
+	struct ib_uverbs_event_queue *evq;
+	struct rxe_pool_elem *elem;
+	unsigned long index;
+	struct rxe_cq *cq;
+	struct rxe_qp *qp;
+
+	rxe_migr_for_each(uc, &rxe->cq_pool, index, elem, cq, rxe_migr_cq_uobj(cq)) {
+		evq = cq->ibcq.cq_context;
+		if (evq)
+			rxe_migr_dump_file(buf, ROAM_RXE_T_COMP_CHANNEL,
+				rxe_migr_file_id(container_of(evq,
+				struct ib_uverbs_completion_event_file, ev_queue)),
+				count);
+		rxe_migr_dump_file(buf, ROAM_RXE_T_ASYNC,
+			rxe_migr_file_id(cq->ibcq.uobject->uevent.event_file), count);
+	}
+	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp))
+		rxe_migr_dump_file(buf, ROAM_RXE_T_ASYNC,
+			rxe_migr_file_id(qp->ibqp.uobject->uevent.event_file), count);
+}
+
+static int rxe_migr_dump_objects(struct rxe_ucontext *uc, struct rxe_migr_buf *buf,
+				 u64 *count, u32 *max_handle)
+{
+	struct rxe_dev *rxe = to_rdev(uc->ibuc.device);
+	struct rxe_pool_elem *elem;
+	unsigned long index;
+	struct rxe_pd *pd;
+	struct rxe_cq *cq;
+	struct rxe_mr *mr;
+	struct rxe_qp *qp;
+	s64 max = -1;
+	int err = 0;
+
+	rxe_migr_for_each(uc, &rxe->pd_pool, index, elem, pd, pd->ibpd.uobject) {
+		rxe_migr_dump_pd(buf, pd);
+		max = max_t(s64, max, pd->ibpd.uobject->id);
+		(*count)++;
+	}
+	rxe_migr_for_each(uc, &rxe->cq_pool, index, elem, cq, rxe_migr_cq_uobj(cq)) {
+		rxe_migr_dump_cq(buf, cq);
+		max = max_t(s64, max, rxe_migr_cq_uobj(cq)->id);
+		(*count)++;
+	}
+	rxe_migr_for_each(uc, &rxe->mr_pool, index, elem, mr, mr->ibmr.uobject) {
+		rxe_migr_dump_mr(buf, mr);
+		max = max_t(s64, max, mr->ibmr.uobject->id);
+		(*count)++;
+	}
+	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp)) {
+		mutex_lock(&qp->migr.mutex);
+		if (!(qp->migr.flags & ROAM_RXE_STOPPED))
+			err = -EBUSY;
+		else
+			rxe_migr_dump_qp(buf, qp);
+		mutex_unlock(&qp->migr.mutex);
+		max = max_t(s64, max, rxe_migr_qp_uobj(qp)->id);
+		(*count)++;
+	}
+
+	*max_handle = max < 0 ? ~0U : max;
+	return err;
+}
+
+/* -EBUSY unless every QP is stopped, -EOPNOTSUPP if CHECK finds anything. */
+int rxe_migr_dump(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count)
+{
+	struct ib_device *dev = uc->ibuc.device;
+	struct roam_rxe_dump_hdr hdr = {
+		.magic = ROAM_RXE_DUMP_MAGIC,
+		.version = ROAM_RXE_DUMP_VERSION,
+		.num_comp_vectors = dev->num_comp_vectors,
+	};
+	struct rxe_migr_buf unsupported = {};
+	u64 n = 0;
+	int err;
+
+	err = rxe_migr_check(uc, &unsupported, &n);
+	rxe_migr_buf_free(&unsupported);
+	if (err)
+		return err;
+	if (n)
+		return -EOPNOTSUPP;
+
+	strscpy(hdr.ib_name, dev_name(&dev->dev), sizeof(hdr.ib_name));
+	rxe_migr_put(buf, &hdr, sizeof(hdr));
+	rxe_migr_dump_files(uc, buf, count);
+	err = rxe_migr_dump_objects(uc, buf, count, &hdr.max_handle);
+	if (err ?: buf->err)
+		return err ?: buf->err;
+
+	hdr.len = buf->len;
+	hdr.count = *count;
+	memcpy(buf->data, &hdr, sizeof(hdr));
+	return 0;
+}
+
+static int rxe_migr_put_unsupported(struct rxe_migr_buf *buf, u64 *count, u32 type,
+				    u32 id, u32 handle, u32 detail)
+{
+	struct roam_rxe_unsupported d = {
+		.type = type, .id = id, .handle = handle, .detail = detail,
+	};
+
+	rxe_migr_put(buf, &d, sizeof(d));
+	(*count)++;
+	return buf->err;
+}
+
+int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count)
+{
+	struct rxe_dev *rxe = to_rdev(uc->ibuc.device);
+	struct rxe_pool_elem *elem;
+	unsigned long index;
+	struct rxe_srq *srq;
+	struct rxe_qp *qp;
+	struct rxe_ah *ah;
+	struct rxe_mw *mw;
+
+	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp)) {
+		if (qp_type(qp) != IB_QPT_RC)
+			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_QP,
+				qp_num(qp), rxe_migr_qp_uobj(qp)->id, qp_type(qp));
+		if (atomic_read(&qp->mcg_num))
+			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MCAST,
+				qp_num(qp), rxe_migr_qp_uobj(qp)->id, 0);
+	}
+	rxe_migr_for_each(uc, &rxe->srq_pool, index, elem, srq,
+			  srq->ibsrq.uobject ?
+			  &srq->ibsrq.uobject->uevent.uobject : NULL)
+		rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_SRQ, srq->srq_num,
+					 srq->ibsrq.uobject->uevent.uobject.id, 0);
+	rxe_migr_for_each(uc, &rxe->ah_pool, index, elem, ah, ah->ibah.uobject)
+		rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_AH, ah->ah_num,
+					 ah->ibah.uobject->id, 0);
+	rxe_migr_for_each(uc, &rxe->mw_pool, index, elem, mw, mw->ibmw.uobject)
+		rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MW, mw->rkey,
+					 mw->ibmw.uobject->id, 0);
+
+	return buf->err;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef RXE_MIGRATE_DUMP_H
+#define RXE_MIGRATE_DUMP_H
+
+#include "rxe_migrate.h"
+
+/* rdma-core's uverbs objects: event counters and files that no exported
+ * function tells. From the same source package as the running kernel.
+ */
+#include "../../core/uverbs.h"
+
+/* A buffer that grows. After an error nothing more is added. */
+struct rxe_migr_buf {
+	u8	*data;
+	size_t	len;
+	size_t	size;
+	int	err;
+};
+
+void *rxe_migr_put(struct rxe_migr_buf *buf, const void *data, size_t len);
+void rxe_migr_pad(struct rxe_migr_buf *buf);
+void rxe_migr_buf_free(struct rxe_migr_buf *buf);
+
+u64 rxe_migr_file_id(const void *file);
+void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp);
+void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q);
+void rxe_migr_describe_queue(struct roam_rxe_queue *d, struct rxe_queue *q);
+
+int rxe_migr_list(struct rxe_dev *rxe, struct rxe_ucontext *uc,
+		  struct rxe_migr_buf *buf, u64 *count);
+int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count);
+
+#endif /* RXE_MIGRATE_DUMP_H */

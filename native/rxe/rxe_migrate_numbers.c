@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Objects of a context that is being restored: QPs and MRs that are born with
+ * the numbers that they had, MRs whose pages come later, queues that may be
+ * mapped through another restored context's descriptor.
+ */
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+
+#include "rxe.h"
+#include "rxe_migrate.h"
+
+/* As __rxe_add_to_pool(), at one index. The index stays reserved, and not
+ * found by lookups, until rxe_finalize().
+ */
+static int rxe_migr_add_at(struct rxe_pool *pool, struct rxe_pool_elem *elem,
+			   u32 index)
+{
+	int err;
+
+	if (index < pool->limit.min || index > pool->limit.max)
+		return -EINVAL;
+
+	if (atomic_inc_return(&pool->num_elem) > pool->max_elem) {
+		err = -EINVAL;
+		goto err_count;
+	}
+
+	elem->pool = pool;
+	elem->obj = (u8 *)elem - pool->elem_offset;
+	kref_init(&elem->ref_cnt);
+	init_completion(&elem->complete);
+
+	err = xa_insert(&pool->xa, index, NULL, GFP_KERNEL);
+	if (err)
+		goto err_count;
+
+	elem->index = index;
+	return 0;
+
+err_count:
+	atomic_dec(&pool->num_elem);
+	return err;
+}
+
+int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
+		    struct ib_udata *udata)
+{
+	struct rxe_ucontext *uc = rxe_migr_udata_ctx(udata);
+	u32 wanted = 0;
+
+	if (uc) {
+		mutex_lock(&uc->migr.lock);
+		if (uc->migr.state == ROAM_RXE_CTX_RESTORING) {
+			qp->migr.flags = ROAM_RXE_STOPPED;
+			wanted = uc->migr.wanted_qpn;
+			uc->migr.wanted_qpn = 0;
+		}
+		mutex_unlock(&uc->migr.lock);
+	}
+
+	return wanted ? rxe_migr_add_at(&rxe->qp_pool, &qp->elem, wanted)
+		      : rxe_add_to_pool(&rxe->qp_pool, qp);
+}
+
+int rxe_migr_add_mr(struct rxe_dev *rxe, struct rxe_mr *mr,
+		    struct ib_udata *udata)
+{
+	struct rxe_ucontext *uc = rxe_migr_udata_ctx(udata);
+	u32 key = 0;
+
+	if (uc) {
+		mutex_lock(&uc->migr.lock);
+		if (uc->migr.state == ROAM_RXE_CTX_RESTORING) {
+			mr->migr_restoring = true;
+			key = uc->migr.wanted_key;
+			uc->migr.wanted_key = 0;
+		}
+		mutex_unlock(&uc->migr.lock);
+	}
+
+	mr->migr_key = key;
+	return key ? rxe_migr_add_at(&rxe->mr_pool, &mr->elem, key >> 8)
+		   : rxe_add_to_pool(&rxe->mr_pool, mr);
+}
+
+/* The MR stays in RXE_MR_STATE_INVALID, which no lookup accepts, until PIN. */
+int rxe_migr_mr_init(struct rxe_dev *rxe, u64 start, u64 length, int access,
+		     struct rxe_mr *mr, struct ib_udata *udata)
+{
+	u32 key;
+
+	if (likely(!mr->migr_restoring))
+		return rxe_mr_init_user(rxe, start, length, access, mr);
+
+	if (start + length < start || PAGE_ALIGN(start + length) < start + length)
+		return -EINVAL;
+
+	key = mr->migr_key ?: (mr->elem.index << 8 | rxe_get_next_key(-1));
+	xa_init(&mr->page_list);
+	mr->lkey = mr->ibmr.lkey = key;
+	mr->rkey = mr->ibmr.rkey = key;
+	mr->access = access;
+	mr->ibmr.page_size = PAGE_SIZE;
+	mr->page_mask = PAGE_MASK;
+	mr->page_shift = PAGE_SHIFT;
+	mr->ibmr.type = IB_MR_TYPE_USER;
+	mr->state = RXE_MR_STATE_INVALID;
+	mr->migr_start = start;
+	mr->migr_length = length;
+	return 0;
+}
+
+static bool rxe_migr_restored(struct ib_ucontext *context)
+{
+	return READ_ONCE(to_ruc(context)->migr.state) == ROAM_RXE_CTX_RESTORING;
+}
+
+/* A queue of one restored context may be mapped through another's descriptor:
+ * CRIU opens one descriptor for consecutive mappings of the same device file.
+ */
+bool rxe_migr_mmap_ok(struct ib_ucontext *a, struct ib_ucontext *b)
+{
+	return a == b || (rxe_migr_restored(a) && rxe_migr_restored(b));
+}
+
+/* A queue that a process and its child share is mapped once for each. */
+bool rxe_migr_mmap_keep(struct ib_ucontext *context)
+{
+	return rxe_migr_restored(context);
+}
+
+static int rxe_migr_pin_mr(struct rxe_dev *rxe, struct rxe_mr *mr)
+{
+	struct sg_page_iter iter;
+	struct ib_umem *umem;
+	unsigned long index = 0;
+	int err = 0;
+
+	umem = ib_umem_get(&rxe->ib_dev, mr->migr_start, mr->migr_length,
+			   mr->access);
+	if (IS_ERR(umem))
+		return PTR_ERR(umem);
+
+	__sg_page_iter_start(&iter, umem->sgt_append.sgt.sgl,
+			     umem->sgt_append.sgt.orig_nents, 0);
+	while (!err && __sg_page_iter_next(&iter))
+		err = xa_err(xa_store(&mr->page_list, index++,
+				      sg_page_iter_page(&iter), GFP_KERNEL));
+	if (err) {
+		xa_destroy(&mr->page_list);
+		ib_umem_release(umem);
+		return err;
+	}
+
+	mr->umem = umem;
+	mr->migr_restoring = false;
+	/* pairs with the unlocked check of state in lookup_mr() */
+	smp_store_release(&mr->state, RXE_MR_STATE_VALID);
+	return 0;
+}
+
+struct rxe_migr_pin_job {
+	struct work_struct	work;
+	struct rxe_ucontext	*uc;
+	int			err;
+};
+
+/* In a kernel thread, because only that can borrow another process's mm. */
+static void rxe_migr_pin_work(struct work_struct *work)
+{
+	struct rxe_migr_pin_job *job = container_of(work, typeof(*job), work);
+	struct rxe_dev *rxe = to_rdev(job->uc->ibuc.device);
+	struct mm_struct *mm = job->uc->migr.mm;
+	struct rxe_pool_elem *elem;
+	unsigned long index;
+
+	if (!mm || !mmget_not_zero(mm)) {
+		job->err = -ESRCH;
+		return;
+	}
+
+	kthread_use_mm(mm);
+	xa_for_each(&rxe->mr_pool.xa, index, elem) {
+		struct rxe_mr *mr = rxe_pool_get_index(&rxe->mr_pool, index);
+
+		if (!mr)
+			continue;
+		if (rxe_migr_owns(job->uc, mr->ibmr.uobject) && mr->migr_restoring)
+			job->err = rxe_migr_pin_mr(rxe, mr);
+		if (job->err)
+			rxe_err_mr(mr, "cannot pin %llu bytes at %#llx: %d\n",
+				   mr->migr_length, mr->migr_start, job->err);
+		rxe_put(mr);
+		if (job->err)
+			break;
+	}
+	kthread_unuse_mm(mm);
+	mmput(mm);
+}
+
+int rxe_migr_pin(struct rxe_ucontext *uc)
+{
+	struct rxe_migr_pin_job job = { .uc = uc };
+
+	mutex_lock(&uc->migr.lock);
+	if (uc->migr.state != ROAM_RXE_CTX_RESTORING) {
+		job.err = uc->migr.state == ROAM_RXE_CTX_PINNED ? 0 : -EINVAL;
+		goto out;
+	}
+
+	INIT_WORK_ONSTACK(&job.work, rxe_migr_pin_work);
+	queue_work(system_unbound_wq, &job.work);
+	flush_work(&job.work);
+	destroy_work_on_stack(&job.work);
+
+	if (!job.err) {
+		WRITE_ONCE(uc->migr.state, ROAM_RXE_CTX_PINNED);
+		mmdrop(uc->migr.mm);
+		uc->migr.mm = NULL;
+	}
+out:
+	mutex_unlock(&uc->migr.lock);
+	return job.err;
+}

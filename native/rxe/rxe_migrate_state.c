@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Stop and resume of an RC QP: the states Stopped, Paused and Resuming.
+ */
+#include "rxe.h"
+#include "rxe_queue.h"
+#include "rxe_task.h"
+#include "rxe_migrate.h"
+
+/* Resume is repeated until the peer answers, ever more slowly. */
+#define RXE_MIGR_RESUME_FIRST	msecs_to_jiffies(20)
+#define RXE_MIGR_RESUME_LAST	msecs_to_jiffies(1000)
+
+static void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long set)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&qp->migr.lock, irq);
+	WRITE_ONCE(qp->migr.flags, (qp->migr.flags & ~clear) | set);
+	spin_unlock_irqrestore(&qp->migr.lock, irq);
+}
+
+/* Waits until no task runs; none starts before the thaw. Holds migr.mutex.
+ * HOLD makes a busy task leave at once instead of emptying its queues first.
+ */
+void rxe_migr_freeze(struct rxe_qp *qp)
+{
+	rxe_migr_set(qp, 0, RXE_MIGR_HOLD);
+	rxe_disable_task(&qp->recv_task);
+	rxe_disable_task(&qp->send_task);
+}
+
+void rxe_migr_thaw(struct rxe_qp *qp)
+{
+	rxe_migr_set(qp, RXE_MIGR_HOLD, 0);
+	rxe_enable_task(&qp->recv_task);
+	rxe_enable_task(&qp->send_task);
+	rxe_sched_task(&qp->recv_task);
+	rxe_sched_task(&qp->send_task);
+}
+
+/*
+ * A READ whose response was being streamed is cut off. It counts as executed:
+ * its PSNs are behind resp.psn, and its responder resource answers the retry
+ * that the peer makes for what it has not received.
+ */
+static void rxe_migr_cut_read(struct rxe_qp *qp)
+{
+	struct resp_res *res = qp->resp.res;
+	u32 next;
+
+	if (qp->resp.mr) {
+		rxe_put(qp->resp.mr);
+		qp->resp.mr = NULL;
+	}
+	if (!res)
+		return;
+
+	next = (res->last_psn + 1) & BTH_PSN_MASK;
+	if (psn_compare(next, qp->resp.psn) > 0) {
+		qp->resp.psn = next;
+		qp->resp.opcode = -1;
+	}
+	qp->resp.res = NULL;
+}
+
+int rxe_migr_stop_qp(struct rxe_qp *qp)
+{
+	if (qp_type(qp) != IB_QPT_RC)
+		return -EOPNOTSUPP;
+
+	mutex_lock(&qp->migr.mutex);
+	if (qp->migr.flags & ROAM_RXE_STOPPED)
+		goto out;
+
+	qp->migr.epoch++;
+	rxe_migr_set(qp, ROAM_RXE_RESUMING, ROAM_RXE_STOPPED);
+	cancel_delayed_work_sync(&qp->migr.resume_work);
+
+	rxe_migr_freeze(qp);
+	del_timer_sync(&qp->retrans_timer);
+	del_timer_sync(&qp->rnr_nak_timer);
+	qp->comp.timeout = 0;
+	if (qp->req.wait_for_rnr_timer) {
+		qp->req.wait_for_rnr_timer = 0;
+		qp->req.need_retry = 1;
+	}
+	rxe_migr_cut_read(qp);
+	rxe_migr_thaw(qp);
+out:
+	mutex_unlock(&qp->migr.mutex);
+	return 0;
+}
+
+/*
+ * The GID that the address vector names may have another index by now, or the
+ * peer may have become local (its packets are looped back then): an address
+ * that left this host and came back gets a new slot in the GID table.
+ */
+int rxe_migr_refresh_source(struct rxe_qp *qp)
+{
+	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	const struct ib_gid_attr *attr;
+	struct rxe_av *av = &qp->pri_av;
+	struct net_device *ndev;
+	union ib_gid gid;
+
+	if (av->network_type == RXE_NETWORK_TYPE_IPV4)
+		ipv6_addr_set_v4mapped(av->sgid_addr._sockaddr_in.sin_addr.s_addr,
+				       (struct in6_addr *)&gid);
+	else
+		memcpy(&gid, &av->sgid_addr._sockaddr_in6.sin6_addr, sizeof(gid));
+
+	attr = rdma_find_gid_by_port(&rxe->ib_dev, &gid,
+				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
+	if (IS_ERR(attr))
+		return PTR_ERR(attr);
+	av->grh.sgid_index = attr->index;
+	rdma_put_gid_attr(attr);
+
+	attr = rdma_find_gid_by_port(&rxe->ib_dev, (union ib_gid *)&av->grh.dgid,
+				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
+	if (!IS_ERR(attr)) {
+		rdma_put_gid_attr(attr);
+		ndev = rxe_ib_device_get_netdev(&rxe->ib_dev);
+		if (ndev) {
+			ether_addr_copy(av->dmac, ndev->dev_addr);
+			dev_put(ndev);
+		}
+	} else {
+		/* only compared with our own address, never sent to */
+		eth_zero_addr(av->dmac);
+	}
+
+	sk_dst_reset(qp->sk->sk);
+	return 0;
+}
+
+/* Back to the oldest unacknowledged PSN, with all retries ahead. Frozen. */
+static void rxe_migr_rewind(struct rxe_qp *qp)
+{
+	if (qp_state(qp) != IB_QPS_RTS && qp_state(qp) != IB_QPS_SQD)
+		return;
+
+	qp->comp.retry_cnt = qp->attr.retry_cnt;
+	qp->comp.rnr_retry = qp->attr.rnr_retry;
+	qp->comp.started_retry = 0;
+	qp->comp.timeout = 0;
+	qp->req.wait_psn = 0;
+	qp->req.wait_fence = 0;
+	qp->req.need_rd_atomic = 0;
+	qp->req.wait_for_rnr_timer = 0;
+	qp->req.need_retry = 1;
+	qp->need_req_skb = 0;
+}
+
+static bool rxe_migr_connected(struct rxe_qp *qp)
+{
+	switch (qp_state(qp)) {
+	case IB_QPS_RTR:
+	case IB_QPS_RTS:
+	case IB_QPS_SQD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int rxe_migr_resume_qp(struct rxe_qp *qp)
+{
+	int err = 0;
+
+	mutex_lock(&qp->migr.mutex);
+	if (!(qp->migr.flags & ROAM_RXE_STOPPED))
+		goto out;
+
+	rxe_migr_freeze(qp);
+	if (rxe_migr_connected(qp)) {
+		err = rxe_migr_refresh_source(qp);
+		if (err) {
+			rxe_migr_thaw(qp);
+			goto out;
+		}
+		rxe_migr_rewind(qp);
+		qp->migr.resume_tries = 0;
+		rxe_migr_set(qp, ROAM_RXE_STOPPED, ROAM_RXE_RESUMING);
+		queue_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
+	} else {
+		rxe_migr_set(qp, ROAM_RXE_STOPPED | ROAM_RXE_PAUSED, 0);
+	}
+	rxe_migr_thaw(qp);
+out:
+	mutex_unlock(&qp->migr.mutex);
+	return err;
+}
+
+/*
+ * Says Resume until the peer has answered. This depends on nothing but its
+ * own timer: a QP with nothing to send must be found again as well.
+ */
+void rxe_migr_resume_work(struct work_struct *work)
+{
+	struct rxe_qp *qp = container_of(to_delayed_work(work), struct rxe_qp,
+					 migr.resume_work);
+	unsigned long delay, irq;
+
+	spin_lock_irqsave(&qp->migr.lock, irq);
+	if (qp->migr.dead || !(qp->migr.flags & ROAM_RXE_RESUMING)) {
+		spin_unlock_irqrestore(&qp->migr.lock, irq);
+		return;
+	}
+	spin_unlock_irqrestore(&qp->migr.lock, irq);
+
+	if (!rxe_migr_connected(qp)) {
+		rxe_migr_set(qp, ROAM_RXE_RESUMING, 0);
+		return;
+	}
+
+	rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
+
+	delay = RXE_MIGR_RESUME_FIRST << min(qp->migr.resume_tries++, 10U);
+	queue_delayed_work(system_unbound_wq, &qp->migr.resume_work,
+			   min_t(unsigned long, delay, RXE_MIGR_RESUME_LAST));
+}
+
+static bool rxe_migr_take_news(struct rxe_qp *qp, struct rxe_migr_news *news)
+{
+	unsigned long irq;
+	bool pending;
+
+	spin_lock_irqsave(&qp->migr.lock, irq);
+	*news = qp->migr.news;
+	pending = news->pending;
+	qp->migr.news.pending = false;
+	spin_unlock_irqrestore(&qp->migr.lock, irq);
+
+	return pending;
+}
+
+static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *news)
+{
+	struct rxe_av *av = &qp->pri_av;
+
+	if (news->network_type == RXE_NETWORK_TYPE_IPV4) {
+		av->dgid_addr._sockaddr_in.sin_addr.s_addr = news->saddr.s6_addr32[0];
+		ipv6_addr_set_v4mapped(news->saddr.s6_addr32[0],
+				       (struct in6_addr *)&av->grh.dgid);
+	} else {
+		av->dgid_addr._sockaddr_in6.sin6_addr = news->saddr;
+		memcpy(&av->grh.dgid, &news->saddr, sizeof(av->grh.dgid));
+	}
+	ether_addr_copy(av->dmac, news->smac);
+	sk_dst_reset(qp->sk->sk);
+}
+
+/* The peer has moved, or has come back to where it was. */
+void rxe_migr_news_work(struct work_struct *work)
+{
+	struct rxe_qp *qp = container_of(work, struct rxe_qp, migr.news_work);
+	struct rxe_migr_news news;
+
+	mutex_lock(&qp->migr.mutex);
+	if (!rxe_migr_take_news(qp, &news) || !rxe_migr_connected(qp))
+		goto out;
+
+	rxe_migr_freeze(qp);
+	rxe_migr_set_peer(qp, &news);
+	/* Told once is told: a repeated Resume must not start a new retry. */
+	if (qp->migr.peer_epoch != news.epoch ||
+	    qp->migr.flags & ROAM_RXE_PAUSED) {
+		qp->migr.peer_epoch = news.epoch;
+		rxe_migr_rewind(qp);
+		rxe_migr_set(qp, ROAM_RXE_PAUSED, 0);
+	}
+	rxe_migr_thaw(qp);
+
+	rxe_migr_send_resume(qp, RXE_MIGR_RESUMED, news.epoch);
+out:
+	mutex_unlock(&qp->migr.mutex);
+}

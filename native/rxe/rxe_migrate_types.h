@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * State that live migration adds to rxe's device, context, QP and MR.
+ * Included by rxe_verbs.h before those structs.
+ */
+#ifndef RXE_MIGRATE_TYPES_H
+#define RXE_MIGRATE_TYPES_H
+
+#include <linux/atomic.h>
+#include <linux/in6.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct mm_struct;
+
+struct rxe_migr_dev {
+	struct list_head	list;		/* rxe_migr_devs */
+	atomic64_t		nak_sent, nak_rcvd;
+	atomic64_t		resume_sent, resume_rcvd;
+	atomic64_t		resume_acked, resume_refused;
+};
+
+/*
+ * A context is RESTORING between RESTORE_BEGIN and PIN: new QPs are born
+ * stopped, new MRs have keys but no pages. wanted_* are consumed by the next
+ * object of that type; 0 means none. All under lock.
+ */
+struct rxe_migr_ctx {
+	struct mutex		lock;
+	u32			state;		/* enum roam_rxe_ctx_state */
+	u32			wanted_qpn;
+	u32			wanted_key;
+	struct mm_struct	*mm;		/* mmgrab'ed by RESTORE_BEGIN */
+};
+
+/* The peer's Resume as it came in, until the work item has acted on it. */
+struct rxe_migr_news {
+	bool			pending;
+	bool			loopback;
+	u8			network_type;
+	u8			smac[6];
+	u32			epoch;
+	struct in6_addr		saddr;		/* IPv4 in the first word */
+};
+
+/*
+ * flags is read without a lock on every packet and written under both mutex
+ * and lock, except that PAUSED is set, and RESUMING cleared, under lock alone
+ * from softirq.
+ *
+ * Invariant: while STOPPED is set and mutex is held by nobody, no task of
+ * this QP changes anything that a dump contains.
+ */
+struct rxe_migr_qp {
+	unsigned long		flags;		/* enum roam_rxe_state */
+	spinlock_t		lock;
+	struct mutex		mutex;
+	bool			dead;		/* no work may be queued any more */
+	u32			epoch;
+	u32			peer_epoch;
+	unsigned int		resume_tries;
+	struct rxe_migr_news	news;
+	struct work_struct	news_work;
+	struct delayed_work	resume_work;
+};
+
+#endif /* RXE_MIGRATE_TYPES_H */
