@@ -25,8 +25,10 @@
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
 
+/* Two, because the kernel allows a driver eight methods for each. */
 enum roam_rxe_object {
-	ROAM_RXE_OBJECT_MIGR = ROAM_RXE_NS,
+	ROAM_RXE_OBJECT_MIGR = ROAM_RXE_NS,	/* enum roam_rxe_method */
+	ROAM_RXE_OBJECT_RESTORE,		/* enum roam_rxe_restore_method */
 };
 
 enum roam_rxe_method {
@@ -38,7 +40,10 @@ enum roam_rxe_method {
 	ROAM_RXE_METHOD_DUMP,			/* REQ: roam_rxe_buf, RESP: roam_rxe_buf_resp */
 	ROAM_RXE_METHOD_IDENTIFY_COMP,		/* FD (comp channel), RESP: roam_rxe_fd_id */
 	ROAM_RXE_METHOD_IDENTIFY_ASYNC,		/* FD (async event file), RESP: roam_rxe_fd_id */
-	ROAM_RXE_METHOD_RESTORE_BEGIN,		/* REQ: roam_rxe_restore */
+};
+
+enum roam_rxe_restore_method {
+	ROAM_RXE_METHOD_RESTORE_BEGIN = ROAM_RXE_NS,	/* REQ: roam_rxe_restore */
 	ROAM_RXE_METHOD_RESTORE_NUMBER,		/* REQ: roam_rxe_number */
 	ROAM_RXE_METHOD_RESTORE_CQ,		/* HANDLE (CQ), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_RESTORE_MR,		/* HANDLE (MR), REQ: roam_rxe_buf (one record) */

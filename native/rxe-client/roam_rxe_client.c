@@ -13,19 +13,12 @@
 /* No driver has a method of that id, and rxe least of all. */
 #define METHOD_OF_NO_DRIVER 0x1fff
 
-static int run_plain(int fd, enum roam_rxe_method method)
+static int run_request(int fd, enum roam_rxe_object object, uint16_t method, const void *req,
+		       uint16_t len)
 {
 	struct uverbs_cmd cmd;
 
-	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_MIGR, method);
-	return uverbs_cmd_run(fd, &cmd);
-}
-
-static int run_request(int fd, enum roam_rxe_method method, const void *req, uint16_t len)
-{
-	struct uverbs_cmd cmd;
-
-	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_MIGR, method);
+	uverbs_cmd_init(&cmd, object, method);
 	uverbs_cmd_in(&cmd, ROAM_RXE_ATTR_REQ, req, len);
 	return uverbs_cmd_run(fd, &cmd);
 }
@@ -118,14 +111,14 @@ int rxe_client_stop(int fd, uint32_t qpn, uint32_t flags)
 {
 	struct roam_rxe_scope scope = { .qpn = qpn, .flags = flags };
 
-	return run_request(fd, ROAM_RXE_METHOD_STOP, &scope, sizeof(scope));
+	return run_request(fd, ROAM_RXE_OBJECT_MIGR, ROAM_RXE_METHOD_STOP, &scope, sizeof(scope));
 }
 
 int rxe_client_resume(int fd, uint32_t qpn, uint32_t flags)
 {
 	struct roam_rxe_scope scope = { .qpn = qpn, .flags = flags };
 
-	return run_request(fd, ROAM_RXE_METHOD_RESUME, &scope, sizeof(scope));
+	return run_request(fd, ROAM_RXE_OBJECT_MIGR, ROAM_RXE_METHOD_RESUME, &scope, sizeof(scope));
 }
 
 int rxe_client_dump(int fd, void **out, size_t *len)
@@ -165,23 +158,23 @@ int rxe_client_restore_begin(int fd, uint32_t flags)
 {
 	struct roam_rxe_restore req = { .dump_version = ROAM_RXE_DUMP_VERSION, .flags = flags };
 
-	return run_request(fd, ROAM_RXE_METHOD_RESTORE_BEGIN, &req, sizeof(req));
+	return run_request(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_BEGIN, &req, sizeof(req));
 }
 
 int rxe_client_restore_number(int fd, uint32_t type, uint32_t number)
 {
 	struct roam_rxe_number req = { .type = type, .number = number };
 
-	return run_request(fd, ROAM_RXE_METHOD_RESTORE_NUMBER, &req, sizeof(req));
+	return run_request(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_NUMBER, &req, sizeof(req));
 }
 
-static int restore_object(int fd, enum roam_rxe_method method, uint32_t handle,
+static int restore_object(int fd, enum roam_rxe_restore_method method, uint32_t handle,
 			  const void *record, size_t len)
 {
 	struct roam_rxe_buf req = { .addr = (uintptr_t)record, .len = len };
 	struct uverbs_cmd cmd;
 
-	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_MIGR, method);
+	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_RESTORE, method);
 	uverbs_cmd_handle(&cmd, ROAM_RXE_ATTR_HANDLE, handle);
 	uverbs_cmd_in(&cmd, ROAM_RXE_ATTR_REQ, &req, sizeof(req));
 	return uverbs_cmd_run(fd, &cmd);
@@ -204,7 +197,10 @@ int rxe_client_restore_qp(int fd, uint32_t handle, const void *record, size_t le
 
 int rxe_client_pin(int fd)
 {
-	return run_plain(fd, ROAM_RXE_METHOD_PIN);
+	struct uverbs_cmd cmd;
+
+	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_PIN);
+	return uverbs_cmd_run(fd, &cmd);
 }
 
 bool rxe_client_is_rxe(int fd)
