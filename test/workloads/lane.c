@@ -106,7 +106,7 @@ void lane_fill_read(struct lane *ln, int slot)
 	pattern_fill(p, ln->l.slot,
 		     lane_key(ln, DOM_READ, ln->o->server, (uint64_t)gen * READ_SLOTS + slot));
 	if (ln->o->fault == FAULT_CORRUPT_READ && gen == ln->o->fault_at)
-		p[0] ^= 0x10;
+		p[ln->l.slot - 1] ^= 0x10;
 	ln->want_publish = true;
 }
 

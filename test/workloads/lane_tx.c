@@ -327,7 +327,7 @@ bool lane_transmit(struct lane *ln)
 		post_ack(ln);
 	if (ln->state == LANE_IDLE)
 		return ln->post_id != before;
-	if (stop_requested || (ln->peer_fin && !ln->o->count) ||
+	if ((stop_requested && !ln->o->idle) || (ln->peer_fin && !ln->o->count) ||
 	    (ln->o->count && ln->ops >= ln->o->count))
 		ln->state = LANE_DRAIN;
 
