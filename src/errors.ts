@@ -100,11 +100,7 @@ export class CriuError extends RoamError {
   readonly stage?: string;
   readonly logPath?: string;
 
-  constructor(
-    message: string,
-    fields: CriuErrorFields,
-    options: RoamErrorOptions & { code?: string } = {},
-  ) {
+  constructor(message: string, fields: CriuErrorFields, options: RoamErrorOptions & { code?: string } = {}) {
     super(options.code ?? 'CRIU_FAILED', message, options);
     this.type = fields.type;
     this.crErrno = fields.crErrno ?? 0;

@@ -1,0 +1,69 @@
+import { CriuError } from '../errors.js';
+import type { ExchangeResult } from './exchange.js';
+import { firstCriuError, lastLines } from './log.js';
+import type { WorkerExit } from './worker.js';
+
+/** CRIU's messages whose remedy is known. */
+const remedies: ReadonlyArray<readonly [RegExp, string]> = [
+  [/chr 231:\d+/, 'install the roam_rdma_plugin.so plugin in /usr/lib/criu, or set CRIU_LIBS_DIR'],
+  [/io_uring/, 'start the program with UV_USE_IO_URING=0: CRIU cannot dump io_uring'],
+  [/Connected TCP socket|--tcp-established/, 'set tcpEstablished, or close the TCP connections first'],
+  [/shell-job|session leader/, 'set shellJob for a process that was started from a terminal'],
+  [/iptables/, 'install iptables, or set networkLock to NFTABLES'],
+  [/locks? .*file-locks|--file-locks/, 'set fileLocks'],
+  [/CAP_CHECKPOINT_RESTORE|CAP_SYS_ADMIN|needs to run as root/, 'run it as root'],
+];
+
+/** All that is known when a request did not succeed. */
+export interface FailureFacts {
+  type: string;
+  result: ExchangeResult;
+  logText: string;
+  logPath?: string;
+  stderr: string;
+  /** Set when the process ended without an answer. */
+  exit?: WorkerExit;
+}
+
+/** The one error that a failed request becomes: what was done, how far it came, the first real reason. */
+export function criuFailure(facts: FailureFacts): CriuError {
+  const { type, result, logText, logPath, stderr, exit } = facts;
+  const { response, stage, handlerError } = result;
+  const output = logText === '' ? stderr : logText;
+  const crErrmsg = response?.crErrmsg || undefined;
+  const firstError = firstCriuError(output) ?? (crErrmsg && (firstCriuError(crErrmsg) ?? crErrmsg.trim()));
+
+  const subject = `CRIU ${type.toLowerCase().replaceAll('_', '-')}`;
+  const reached = stage === undefined ? '' : ` after ${stage}`;
+  let message: string;
+  if (handlerError !== undefined) {
+    const reason = handlerError instanceof Error ? handlerError.message : String(handlerError);
+    message = `${subject} was given up at ${stage}: ${reason}`;
+  } else if (response === undefined) {
+    const end = exit?.signal ? `was killed by ${exit.signal}` : `ended with exit code ${exit?.exitCode}`;
+    message = `${subject} failed${reached}: CRIU ${end} without an answer${firstError ? `: ${firstError}` : ''}`;
+  } else {
+    const number = response.crErrno ? `error ${response.crErrno}` : 'CRIU gave no reason';
+    message = `${subject} failed${reached}: ${firstError ?? number}`;
+  }
+  if (logPath !== undefined && logText !== '') message += ` (log: ${logPath})`;
+
+  return new CriuError(
+    message,
+    {
+      type,
+      crErrno: response?.crErrno,
+      crErrmsg,
+      firstError,
+      stage,
+      logTail: output === '' ? undefined : lastLines(output, 40),
+      logPath,
+    },
+    {
+      code:
+        handlerError !== undefined ? 'CRIU_CANCELLED' : response === undefined ? 'CRIU_DIED' : 'CRIU_FAILED',
+      cause: handlerError,
+      remedy: remedies.find(([pattern]) => firstError !== undefined && pattern.test(firstError))?.[1],
+    },
+  );
+}
