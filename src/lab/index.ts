@@ -1,0 +1,6 @@
+export { cacheDir, cleanCache } from './cache.js';
+export type { CommandEnd, CommandSpec } from './exec.js';
+export { Lab, type LabOptions } from './lab.js';
+export { type ExecOptions, type ExecResult, LabNode } from './node.js';
+export type { Accel, RxeModule } from './qemu.js';
+export { type LabStatus, type NodeStatus, runningLabs } from './state.js';

@@ -1,0 +1,79 @@
+import type { GuestImage } from './image/index.js';
+
+/** Which rdma_rxe a node loads: this package's or Debian's own. */
+export type RxeModule = 'roam' | 'stock';
+
+/** How a node's processor runs. */
+export type Accel = 'kvm' | 'tcg';
+
+/** One node of a lab, as it boots. */
+export interface NodeSpec {
+  name: string;
+  /** Position from 1: host part of its addresses, and its share of the id ranges. */
+  index: number;
+  module: RxeModule;
+  /** Address of eth0, which rxe0 sits on. */
+  ip: string;
+  /** Address of the control interface, on which only the supervisor is reachable. */
+  controlIp: string;
+}
+
+/** Port of the agent on the control interface. */
+export const AGENT_PORT = 1077;
+
+/** Addresses and number of every node. */
+export function nodeSpecs(names: string[], module: (name: string) => RxeModule): NodeSpec[] {
+  return names.map((name, i) => ({
+    name,
+    index: i + 1,
+    module: module(name),
+    ip: `10.77.0.${i + 1}`,
+    controlIp: `10.78.0.${i + 1}`,
+  }));
+}
+
+/** Names of a node's taps: the RDMA network and the control network. */
+export function tapNames(index: number): { net: string; control: string } {
+  return { net: `net${index}`, control: `ctl${index}` };
+}
+
+/** Arguments for qemu-system-x86_64. Machine model, quirks and devices are decided here alone. */
+export function qemuArgs(
+  node: NodeSpec,
+  names: string[],
+  image: GuestImage,
+  options: { accel: Accel; console: string; memory: number },
+): string[] {
+  const taps = tapNames(node.index);
+  const mac = (net: number) => `52:54:00:77:0${net}:${node.index.toString(16).padStart(2, '0')}`;
+  const nic = (id: string, tap: string, address: string) => [
+    '-netdev',
+    `tap,id=${id},ifname=${tap},script=no,downscript=no`,
+    '-device',
+    `virtio-net-pci,netdev=${id},mac=${address},romfile=`,
+  ];
+  return [
+    ...accelArgs(options.accel),
+    ...['-name', `roam-${node.name}`, '-machine', 'pc,usb=off,vmport=off', '-smp', '1', '-m', String(options.memory)],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-serial', `file:${options.console}`],
+    ...['-drive', `file=${image.base.rootDisk},format=raw,if=virtio,snapshot=on,cache=unsafe,aio=threads`],
+    ...['-drive', `file=${image.payload.disk},format=raw,if=virtio,snapshot=on,cache=unsafe,aio=threads`],
+    ...nic('net', taps.net, mac(0)),
+    ...nic('ctl', taps.control, mac(1)),
+    ...['-kernel', image.base.vmlinuz, '-initrd', image.payload.initramfs],
+    '-append',
+    [
+      'console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0 net.ifnames=0',
+      'random.trust_cpu=on no_timer_check tsc=reliable',
+      `roam_node=${node.name} roam_n=${node.index} roam_hosts=${names.join(',')} roam_module=${node.module}`,
+    ].join(' '),
+  ];
+}
+
+/** The part of the arguments that the KVM probe shares with a real boot. */
+export function accelArgs(accel: Accel): string[] {
+  return accel === 'kvm'
+    ? ['-accel', 'kvm', '-cpu', 'host']
+    : ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'max'];
+}
