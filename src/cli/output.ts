@@ -1,0 +1,137 @@
+// How commands speak: one clear error, tables, live progress on a terminal, plain lines in a pipe.
+import { hostname } from 'node:os';
+import { Listr } from 'listr2';
+import { RoamError } from '../errors.js';
+import type { MigrationEvent, PhaseName } from '../migrate/types.js';
+
+/** What `--json` prints when a command fails. */
+export function errorObject(error: unknown) {
+  const { code, phase, host, remedy, findings } = error as Record<string, unknown>;
+  return {
+    ok: false,
+    error: {
+      code: typeof code === 'string' ? code : 'INTERNAL',
+      message: error instanceof Error ? error.message : String(error),
+      phase: phase ?? null,
+      host: host ?? hostname(),
+      remedy: remedy ?? null,
+      ...(findings ? { findings } : {}),
+    },
+  };
+}
+
+/** What, where, and what to do about it. */
+export function errorText(error: unknown): string {
+  const { phase, host, remedy, findings } = error as Record<string, unknown>;
+  if (Array.isArray(findings)) {
+    const lines = findings.map(({ host: on, message, remedy: advice }) => `  ${on}: ${message}${advice ? `\n    -> ${advice}` : ''}`);
+    return `roam: nothing was stopped; ${findings.length} reason${findings.length > 1 ? 's' : ''} not to begin:\n${lines.join('\n')}`;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const where = [phase ? `phase ${phase}` : '', host ? `on ${host}` : ''].filter(Boolean).join(' ');
+  const stack = error instanceof RoamError || !(error instanceof Error) || !process.env.ROAM_DEBUG ? '' : `\n${error.stack}`;
+  return `roam: ${where ? `${where}: ` : ''}${message}${remedy ? `\n  -> ${remedy}` : ''}${stack}`;
+}
+
+/** Prints the error the way the command was asked to speak, and sets the exit code. */
+export function fail(error: unknown, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
+  else process.stderr.write(`${errorText(error)}\n`);
+  process.exitCode = 1;
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/** Columns as wide as their widest cell; numbers to the right. */
+export function table(head: string[], rows: (string | number)[][]): string {
+  const cells = rows.map((row) => row.map(String));
+  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)));
+  const line = (row: string[], numeric: boolean[]) =>
+    row.map((cell, i) => (numeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd();
+  const numeric = head.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'));
+  return [line(head, numeric), ...cells.map((row) => line(row, numeric))].join('\n');
+}
+
+export const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+
+export const byteCount = (bytes: number): string =>
+  bytes < 1024 ? `${bytes} B` : bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
+
+export interface Progress {
+  onEvent: (event: MigrationEvent) => void;
+  /** Resolves when the display is at rest. */
+  done: () => Promise<void>;
+}
+
+/** Live progress of a migration: a task list on a terminal, one line per finished phase elsewhere. */
+export function migrationProgress(out: NodeJS.WriteStream, phases: readonly PhaseName[]): Progress {
+  return out.isTTY ? listProgress(phases) : plainProgress(out);
+}
+
+function plainProgress(out: NodeJS.WritableStream): Progress {
+  return {
+    onEvent: (event) => {
+      if (event.type === 'end') out.write(`${event.phase.padEnd(10)} ${seconds(event.ms)}${event.detail ? `  (${event.detail})` : ''}\n`);
+      if (event.type === 'fail') out.write(`${event.phase.padEnd(10)} failed after ${seconds(event.ms)}: ${event.message}\n`);
+      if (event.type === 'warning') out.write(`warning: ${event.message}\n`);
+    },
+    done: async () => {},
+  };
+}
+
+interface Step {
+  started: PromiseWithExecutor;
+  ended: PromiseWithExecutor;
+  title?: string;
+}
+
+type PromiseWithExecutor = { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void };
+
+function deferred(): PromiseWithExecutor {
+  let resolve = () => {};
+  let reject = (_: Error) => {};
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+function listProgress(phases: readonly PhaseName[]): Progress {
+  const steps = new Map<PhaseName, Step>(phases.map((phase) => [phase, { started: deferred(), ended: deferred() }]));
+  const list = new Listr(
+    phases.map((phase) => ({
+      title: phase,
+      task: async (_: unknown, task) => {
+        const step = steps.get(phase) as Step;
+        await step.ended.promise;
+        if (step.title) task.title = step.title;
+      },
+    })),
+    { concurrent: false, exitOnError: true },
+  );
+  const display = list.run().catch(() => {});
+  // A phase that does not apply is passed over as soon as a later one begins.
+  const passOver = (phase: PhaseName) => {
+    for (const [name, step] of steps) {
+      if (name === phase) return;
+      step.title ??= `${name} (not needed)`;
+      step.ended.resolve();
+    }
+  };
+  return {
+    onEvent: (event) => {
+      const step = steps.get(event.phase);
+      if (event.type === 'start') passOver(event.phase);
+      if (event.type === 'end' && step) {
+        step.title = `${event.phase}  ${seconds(event.ms)}${event.detail ? `  (${event.detail})` : ''}`;
+        step.ended.resolve();
+      }
+      if (event.type === 'fail') step?.ended.reject(new Error(event.message));
+    },
+    done: () => display.then(() => {}),
+  };
+}

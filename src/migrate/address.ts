@@ -1,0 +1,102 @@
+// The floating address: where it is, how it leaves one host and arrives at the other.
+import { isIP } from 'node:net';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { RoamError } from '../errors.js';
+import { hasProgram, run } from './run.js';
+
+export interface Cidr {
+  ip: string;
+  prefix: number;
+  family: 4 | 6;
+}
+
+/** @throws RoamError BAD_ADDRESS */
+export function parseCidr(text: string): Cidr {
+  const [ip = '', prefixText = '', ...rest] = text.split('/');
+  const family = isIP(ip);
+  const prefix = /^\d+$/.test(prefixText) ? Number(prefixText) : -1;
+  if (!family || rest.length > 0 || prefix < 0 || prefix > (family === 4 ? 32 : 128)) {
+    throw new RoamError('BAD_ADDRESS', `"${text}" is not an address with its prefix length`, {
+      remedy: 'write it as --ip 10.0.1.7/24',
+    });
+  }
+  return { ip, prefix, family: family as 4 | 6 };
+}
+
+interface IpAddrEntry {
+  ifname: string;
+  addr_info?: { local?: string; prefixlen?: number }[];
+}
+
+/** Every address of this host, by device (`ip -j address show`). */
+export async function localAddresses(): Promise<{ dev: string; ip: string; prefix: number }[]> {
+  const entries = JSON.parse(await run('ip', ['-j', 'address', 'show'])) as IpAddrEntry[];
+  return entries.flatMap(({ ifname, addr_info = [] }) =>
+    addr_info.flatMap(({ local, prefixlen }) =>
+      local && prefixlen !== undefined ? [{ dev: ifname, ip: local, prefix: prefixlen }] : [],
+    ),
+  );
+}
+
+/** The device of this host that holds `ip`. */
+export async function deviceOf(ip: string): Promise<string | undefined> {
+  return (await localAddresses()).find((address) => address.ip === ip)?.dev;
+}
+
+export async function removeAddress({ ip, prefix }: Cidr, dev: string): Promise<void> {
+  await run('ip', ['address', 'del', `${ip}/${prefix}`, 'dev', dev]);
+}
+
+/** Adds the address without duplicate detection: it has just left the other host. Present is fine. */
+export async function addAddress({ ip, prefix, family }: Cidr, dev: string): Promise<void> {
+  await run('ip', ['address', 'replace', `${ip}/${prefix}`, 'dev', dev, ...(family === 6 ? ['nodad'] : [])]);
+}
+
+/** The program that can send a gratuitous ARP here, as the arguments before device and address. */
+export async function arpAnnouncer(): Promise<string[] | undefined> {
+  if (await hasProgram('arping')) return ['arping'];
+  if ((await hasProgram('busybox')) && (await run('busybox', ['--list'])).split('\n').includes('arping')) {
+    return ['busybox', 'arping'];
+  }
+  return undefined;
+}
+
+/**
+ * Tells the neighbours where an IPv4 address is now (RFC 5227 announcement): as a request and as a reply,
+ * because some stacks heed only one of them, and a second apart, because Linux ignores a change of an entry
+ * that it has just updated. IPv6 announcements are the kernel's.
+ */
+export async function announce({ ip, family }: Cidr, dev: string, announcer: string[]): Promise<void> {
+  if (family === 6) return;
+  const [file = 'arping', ...args] = announcer;
+  for (const mode of ['-U', '-A', '', '-U']) {
+    if (!mode) {
+      await sleep(1100);
+      continue;
+    }
+    // Some versions exit with 1 because nobody answered what needs no answer: only words count.
+    const result = await execa(file, [...args, '-c', '1', '-w', '1', mode, '-I', dev, ip], { reject: false });
+    if (result.failed && result.stderr) throw new RoamError('ARP_FAILED', result.stderr.split('\n')[0] ?? '');
+  }
+}
+
+const INFINIBAND = '/sys/class/infiniband';
+
+export interface RdmaLink {
+  device: string;
+  netdev: string;
+}
+
+/** RoCE devices of this host and their network devices (port 1, GID table of sysfs). */
+export async function rdmaLinks(): Promise<RdmaLink[]> {
+  const devices = await readdir(INFINIBAND).catch(() => []);
+  const links = await Promise.all(
+    devices.map(async (device) => {
+      const text = await readFile(`${INFINIBAND}/${device}/ports/1/gid_attrs/ndevs/0`, 'utf8').catch(() => '');
+      return { device, netdev: text.trim() };
+    }),
+  );
+  return links.filter(({ netdev }) => netdev !== '');
+}

@@ -1,0 +1,92 @@
+// What preflight asks about a host; the source asks itself the same questions.
+import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { arch, hostname } from 'node:os';
+import { arpAnnouncer, localAddresses, rdmaLinks } from '../address.js';
+import { HASH_LIMIT, sha256 } from '../files.js';
+import { parseStat, statusBytes } from '../proc.js';
+import { deviceQps, moduleVersion, mrKeys } from '../rdma.js';
+import { hasProgram } from '../run.js';
+import { hostVersions } from '../version.js';
+import type { HashedFile, HostFacts } from './protocol.js';
+
+/** Where CRIU 4 looks for plugins, unless CRIU_LIBS_DIR says otherwise. */
+const PLUGIN_DIRECTORIES = ['/usr/lib/criu', '/usr/local/lib/criu', '/var/lib/criu'];
+
+async function hasPlugin(): Promise<boolean> {
+  const directories = process.env.CRIU_LIBS_DIR ? [process.env.CRIU_LIBS_DIR] : PLUGIN_DIRECTORIES;
+  const found = await Promise.all(
+    directories.map((dir) => access(`${dir}/roam_rdma_plugin.so`).then(() => true, () => false)),
+  );
+  return found.includes(true);
+}
+
+export async function hostFacts(criu: string, programs: string[]): Promise<HostFacts> {
+  const migratable = (await moduleVersion()) !== undefined;
+  const [versions, criuPlugin, addresses, links, qpns, keys, memory, announcer] = await Promise.all([
+    hostVersions(criu),
+    hasPlugin(),
+    localAddresses(),
+    rdmaLinks(),
+    migratable ? deviceQps() : [],
+    migratable ? mrKeys() : [],
+    readFile('/proc/meminfo', 'utf8'),
+    arpAnnouncer(),
+  ]);
+  const present = await Promise.all(programs.map(hasProgram));
+  return {
+    hostname: hostname(),
+    versions,
+    arch: arch(),
+    uid: process.getuid?.() ?? -1,
+    criuPlugin,
+    addresses,
+    links,
+    qpns,
+    mrKeys: keys,
+    memoryAvailable: statusBytes(memory, 'MemAvailable'),
+    missingPrograms: programs.filter((_, i) => !present[i]),
+    canAnnounce: announcer !== undefined,
+  };
+}
+
+/** Ids in use as pid, thread id, process group or session, with the command that uses them. */
+export async function takenIds(ids: number[]): Promise<{ id: number; comm: string }[]> {
+  const wanted = new Set(ids);
+  const taken = new Map<number, string>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const [text, threads] = await Promise.all([
+      readFile(`/proc/${name}/stat`, 'utf8').catch(() => ''),
+      readdir(`/proc/${name}/task`).catch(() => []),
+    ]);
+    if (!text) continue;
+    const { comm, pgid, sid } = parseStat(text);
+    for (const id of [...threads.map(Number), pgid, sid]) {
+      if (wanted.has(id) && !taken.has(id)) taken.set(id, comm);
+    }
+  }
+  return [...taken].map(([id, comm]) => ({ id, comm }));
+}
+
+export const MISSING = -1;
+export const DIRECTORY = -2;
+
+export function sizes(paths: string[]): Promise<number[]> {
+  return Promise.all(
+    paths.map(async (path) => {
+      const found = await stat(path).catch(() => undefined);
+      return found === undefined ? MISSING : found.isDirectory() ? DIRECTORY : found.size;
+    }),
+  );
+}
+
+/** Paths that hold here what the source says they hold there. */
+export async function identical(files: HashedFile[]): Promise<string[]> {
+  const same: string[] = [];
+  for (const { path, size, sha256: expected } of files) {
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isFile() || found.size !== size || size > HASH_LIMIT) continue;
+    if (expected && (await sha256(path)) === expected) same.push(path);
+  }
+  return same;
+}

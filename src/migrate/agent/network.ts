@@ -1,0 +1,75 @@
+// The destination's part in moving an address and the TCP connections on it.
+import { RoamError } from '../../errors.js';
+import {
+  addAddress,
+  announce,
+  arpAnnouncer,
+  type Cidr,
+  localAddresses,
+  rdmaLinks,
+  removeAddress,
+} from '../address.js';
+import { run } from '../run.js';
+import { lockRuleset, type TcpEnds } from '../tcp.js';
+
+const tableName = (id: string): string => id.replace(/[^\w]/g, '_');
+
+/** Drops every packet of the connections until `release`, or until `abandon` after a failure. */
+export function lockTcp(id: string, connections: TcpEnds[]) {
+  const table = tableName(id);
+  const remove = () => run('nft', ['delete', 'table', 'inet', table]).then(() => {});
+  return {
+    run: async () => {
+      await run('nft', ['-f', '-'], { input: lockRuleset(table, connections), remedy: 'install nftables' });
+    },
+    release: remove,
+    /**
+     * The sockets of killed tasks live on and would say goodbye to the peer of a connection that is still
+     * open at the source: they are destroyed while the lock still swallows what they send.
+     */
+    abandon: async () => {
+      for (const { localAddress, localPort, remoteAddress, remotePort } of connections) {
+        const ends = ['src', localAddress, 'sport', '=', `:${localPort}`, 'dst', remoteAddress, 'dport', '=', `:${remotePort}`];
+        await run('ss', ['-K', '-t', '-a', ...ends]).catch(() => {});
+      }
+      await remove();
+    },
+  };
+}
+
+/** The device that takes the address: the given one, or the rxe device's, or the one in the same subnet. */
+async function deviceFor({ ip }: Cidr, wanted?: string): Promise<string> {
+  if (wanted) return wanted;
+  const [link] = await rdmaLinks();
+  if (link) return link.netdev;
+  const routes = JSON.parse(await run('ip', ['-j', 'route', 'get', ip])) as { dev?: string }[];
+  const dev = routes[0]?.dev;
+  if (!dev || dev === 'lo') {
+    throw new RoamError('NO_DEVICE', `no network device for ${ip} on this host`, {
+      remedy: 'name the device with --ip-dev',
+    });
+  }
+  return dev;
+}
+
+/** Takes the address and tells the neighbours. */
+export async function takeAddress(address: Cidr, wanted?: string) {
+  const dev = await deviceFor(address, wanted);
+  const present = (await localAddresses()).some(({ ip }) => ip === address.ip);
+  if (present) {
+    throw new RoamError('ADDRESS_TAKEN', `${address.ip} is already on this host`, {
+      remedy: 'remove it, or move without --ip',
+    });
+  }
+  return {
+    dev,
+    /** The result's promise is not to be awaited before the restore: an announcement takes seconds. */
+    run: async (): Promise<{ announced: Promise<string | undefined> }> => {
+      await addAddress(address, dev);
+      const announcer = await arpAnnouncer();
+      if (!announcer) return { announced: Promise.resolve(undefined) };
+      return { announced: announce(address, dev, announcer).then(() => undefined, (error: Error) => error.message) };
+    },
+    undo: () => removeAddress(address, dev),
+  };
+}

@@ -1,0 +1,31 @@
+// A place for images and carried files: in memory if it is large enough.
+import { mkdir, statfs } from 'node:fs/promises';
+import { RoamError } from '../../errors.js';
+
+/** Candidates, best first; only the first two are certain to be memory. */
+const PARENTS = ['/dev/shm', '/run', '/var/tmp'];
+
+/**
+ * Makes a directory with room for `bytes`, readable by root alone.
+ *
+ * @throws RoamError NO_SPACE
+ */
+export async function prepareDirectory(id: string, bytes: number): Promise<string> {
+  const free: string[] = [];
+  for (const parent of PARENTS) {
+    const fs = await statfs(parent).catch(() => undefined);
+    if (!fs) continue;
+    const available = fs.bavail * fs.bsize;
+    if (available >= bytes) {
+      const dir = `${parent}/${id}`;
+      await mkdir(`${dir}/images`, { recursive: true, mode: 0o700 });
+      return dir;
+    }
+    free.push(`${parent} has ${mebibytes(available)}`);
+  }
+  throw new RoamError('NO_SPACE', `no room for ${mebibytes(bytes)} of images (${free.join(', ')})`, {
+    remedy: `free space in ${PARENTS.join(' or ')}`,
+  });
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1048576)} MiB`;

@@ -1,0 +1,81 @@
+// What the source and the agent say to each other: one JSON object per line, over ssh's stdin and stdout.
+import type { Cidr } from '../address.js';
+import type { TcpEnds } from '../tcp.js';
+import type { HostVersions, MovedObjects } from '../types.js';
+
+/** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
+export const PROTOCOL_VERSION = 1;
+
+export interface FileFact {
+  path: string;
+  size: number;
+}
+
+export interface HashedFile extends FileFact {
+  /** SHA-256 of the content, hex; absent where the content was not compared. */
+  sha256?: string;
+}
+
+export interface HostFacts {
+  hostname: string;
+  versions: HostVersions;
+  arch: string;
+  uid: number;
+  criuPlugin: boolean;
+  addresses: { dev: string; ip: string }[];
+  links: { device: string; netdev: string }[];
+  /** Every QP of every RDMA device of the host. */
+  qpns: { device: string; qpn: number; pid: number }[];
+  mrKeys: { device: string; key: number; pid: number }[];
+  memoryAvailable: number;
+  /** Programs that were asked for and are missing. */
+  missingPrograms: string[];
+  canAnnounce: boolean;
+}
+
+export interface AgentOps {
+  hello: { args: { criu: string }; result: { protocol: number; version: string } };
+  facts: { args: { programs: string[] }; result: HostFacts };
+  /** Which of the process, thread, group and session ids are taken. */
+  takenIds: { args: { ids: number[] }; result: { id: number; comm: string }[] };
+  /** Size of each path, -1 where there is none, -2 for a directory. */
+  sizes: { args: { paths: string[] }; result: number[] };
+  /** Paths whose content here is what the source has. */
+  identical: { args: { files: HashedFile[] }; result: string[] };
+  prepare: { args: { bytes: number; id: string }; result: { dir: string } };
+  /** Puts files that lie below `dir`/files into their places. */
+  placeFiles: { args: { paths: string[] }; result: null };
+  lockTcp: { args: { connections: TcpEnds[] }; result: null };
+  takeAddress: { args: { address: Cidr; dev?: string }; result: { dev: string } };
+  restore: { args: { shellJob: boolean; tcpClose: boolean; pids: number[] }; result: { pid: number; ms: number } };
+  /** Every RDMA context of the restored processes, and whether it is whole. */
+  verify: { args: { pids: number[] }; result: { contexts: number; notPinned: string[]; notStopped: number[] } };
+  /** From here on losing the source no longer kills the restored processes. */
+  arm: { args: Record<string, never>; result: null };
+  resume: { args: { pids: number[]; stopped: number[] }; result: { contexts: number; qps: number } };
+  resuming: { args: { pids: number[] }; result: number[] };
+  objects: { args: { pids: number[] }; result: MovedObjects };
+  finish: { args: { keepImages: boolean }; result: { warnings: string[] } };
+  /** Undoes everything that this agent did. */
+  abort: { args: { keepImages: boolean }; result: { warnings: string[] } };
+  ping: { args: Record<string, never>; result: null };
+}
+
+export type AgentOp = keyof AgentOps;
+
+export interface AgentRequest {
+  id: number;
+  op: AgentOp;
+  args: unknown;
+}
+
+export interface AgentFailure {
+  message: string;
+  code?: string;
+  remedy?: string;
+  /** First error of CRIU's log, where CRIU failed. */
+  firstError?: string;
+  logTail?: string;
+}
+
+export type AgentResponse = { id: number; result: unknown } | { id: number; error: AgentFailure };

@@ -1,0 +1,134 @@
+// The state of one migration at the destination, and how to get rid of it.
+import { rm } from 'node:fs/promises';
+import { RoamError } from '../../errors.js';
+import * as facts from './facts.js';
+import { placeFiles } from './place.js';
+import { prepareDirectory } from './prepare.js';
+import type { AgentOp, AgentOps } from './protocol.js';
+import { PROTOCOL_VERSION } from './protocol.js';
+import { lockTcp, takeAddress } from './network.js';
+import { objectsOf } from '../rdma.js';
+import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
+import { packageVersion } from '../version.js';
+
+type Args<Op extends AgentOp> = AgentOps[Op]['args'];
+type Handlers = { [Op in AgentOp]: (args: Args<Op>) => Promise<AgentOps[Op]['result']> };
+
+export class AgentSession {
+  #criu = 'criu';
+  #dir?: string;
+  #id = 'roam';
+  #armed = false;
+  #done = false;
+  #keepImages = false;
+  #undo: { what: string; fn: () => Promise<void> }[] = [];
+  /** What still has to end once the process runs here: locks, backups. */
+  #onFinish: { what: string; fn: () => Promise<void> }[] = [];
+  #announced?: Promise<string | undefined>;
+
+  perform(op: AgentOp, args: unknown): Promise<unknown> {
+    const handler = this.#handlers[op] as ((args: unknown) => Promise<unknown>) | undefined;
+    if (!handler) throw new RoamError('AGENT_PROTOCOL', `unknown agent request "${op}"`);
+    return handler(args);
+  }
+
+  /** stdin has ended. */
+  async connectionLost(): Promise<void> {
+    if (!this.#armed && !this.#done) await this.#rollback();
+  }
+
+  readonly #handlers: Handlers = {
+    hello: async ({ criu }) => {
+      this.#criu = criu;
+      return { protocol: PROTOCOL_VERSION, version: await packageVersion() };
+    },
+    ping: async () => null,
+    facts: async ({ programs }) => facts.hostFacts(this.#criu, programs),
+    takenIds: async ({ ids }) => facts.takenIds(ids),
+    sizes: async ({ paths }) => facts.sizes(paths),
+    identical: async ({ files }) => facts.identical(files),
+    prepare: async ({ bytes, id }) => {
+      this.#id = id;
+      this.#dir = await prepareDirectory(id, bytes);
+      const dir = this.#dir;
+      const remove = () => (this.#keepImages ? Promise.resolve() : rm(dir, { recursive: true, force: true }));
+      this.#undo.push({ what: `removing ${dir}`, fn: remove });
+      this.#onFinish.push({ what: `removing ${dir}`, fn: remove });
+      return { dir };
+    },
+    placeFiles: async ({ paths }) => {
+      const placed = placeFiles(this.#directory(), paths, this.#id);
+      this.#undo.push({ what: 'putting files back', fn: placed.undo });
+      this.#onFinish.push({ what: 'removing backups', fn: placed.finish });
+      await placed.run();
+      return null;
+    },
+    lockTcp: async ({ connections }) => {
+      const lock = lockTcp(this.#id, connections);
+      this.#undo.push({ what: 'unlocking TCP', fn: lock.abandon });
+      this.#onFinish.unshift({ what: 'unlocking TCP', fn: lock.release });
+      await lock.run();
+      return null;
+    },
+    takeAddress: async ({ address, dev }) => {
+      const taken = await takeAddress(address, dev);
+      this.#undo.push({ what: `giving ${address.ip} back`, fn: taken.undo });
+      this.#announced = (await taken.run()).announced;
+      return { dev: taken.dev };
+    },
+    restore: async (args) => {
+      this.#undo.push({ what: 'killing the restored processes', fn: () => killTasks(args.pids) });
+      return restoreTree({ ...args, criu: this.#criu, dir: this.#directory(), id: this.#id });
+    },
+    verify: async ({ pids }) => verifyTree(pids),
+    arm: async () => {
+      this.#armed = true;
+      return null;
+    },
+    resume: async ({ pids, stopped }) => {
+      // The lock has to be gone before the tasks run, or their first packets would wait for a retransmission.
+      await this.#finishOne('unlocking TCP');
+      return resumeTree(pids, stopped);
+    },
+    resuming: async ({ pids }) => stillResuming(pids),
+    objects: async ({ pids }) => objectsOf(pids),
+    finish: async ({ keepImages }) => {
+      this.#keepImages = keepImages;
+      this.#done = true;
+      const warnings = await runAll(this.#onFinish.splice(0));
+      const unannounced = await this.#announced;
+      if (unannounced) warnings.push(`announcing the address: ${unannounced}`);
+      return { warnings };
+    },
+    abort: async ({ keepImages }) => {
+      this.#keepImages = keepImages;
+      return { warnings: await this.#rollback() };
+    },
+  };
+
+  async #finishOne(what: string): Promise<void> {
+    const index = this.#onFinish.findIndex((step) => step.what === what);
+    const [step] = index < 0 ? [] : this.#onFinish.splice(index, 1);
+    await step?.fn();
+  }
+
+  #directory(): string {
+    if (!this.#dir) throw new RoamError('AGENT_PROTOCOL', 'the agent has not been told to prepare');
+    return this.#dir;
+  }
+
+  async #rollback(): Promise<string[]> {
+    this.#done = true;
+    this.#armed = false;
+    return runAll(this.#undo.splice(0).reverse());
+  }
+}
+
+/** Runs every step, whatever became of the others; what failed comes back in words. */
+async function runAll(steps: { what: string; fn: () => Promise<void> }[]): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const { what, fn } of steps) {
+    await fn().catch((error: Error) => warnings.push(`${what}: ${error.message}`));
+  }
+  return warnings;
+}

@@ -1,0 +1,107 @@
+// The restored processes: brought to life stopped, checked, released or killed.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Criu, criu_cg_mode, criu_network_lock_method } from '../../criu/index.js';
+import { RoamError } from '../../errors.js';
+import { keepCriuLog } from '../logs.js';
+import { processTree, readTask } from '../proc.js';
+import { withContexts } from '../rdma.js';
+
+export interface RestoreOrder {
+  criu: string;
+  dir: string;
+  id: string;
+  shellJob: boolean;
+  tcpClose: boolean;
+  pids: number[];
+}
+
+export const RESTORE_LOG = 'restore.log';
+
+/**
+ * Restores the tree, stopped, its QPs stopped too.
+ *
+ * The root becomes a child of this process (rst_sibling), in a session of its own or that of the CRIU
+ * process: a stopped task whose process group is orphaned would get SIGHUP.
+ */
+export async function restoreTree({ criu: path, dir, id, shellJob, tcpClose }: RestoreOrder) {
+  const started = performance.now();
+  await using criu = await Criu.swrk({ path, env: { ROAM_DEFER_RESUME: '1' } });
+  const restoring = criu.restore({
+    imagesDir: `${dir}/images`,
+    logFile: RESTORE_LOG,
+    logLevel: 4,
+    leaveStopped: true,
+    rstSibling: true,
+    tcpEstablished: true,
+    tcpClose,
+    shellJob,
+    fileLocks: true,
+    linkRemap: true,
+    evasiveDevices: true,
+    extUnixSk: true,
+    manageCgroupsMode: criu_cg_mode.IGNORE,
+    // The connections are locked by the agent's own table, which outlives CRIU.
+    networkLock: criu_network_lock_method.SKIP,
+  });
+  const { pid } = await restoring.catch(async (error) => {
+    throw await keepCriuLog(error, `${dir}/images/${RESTORE_LOG}`, id);
+  });
+  return { pid, ms: performance.now() - started };
+}
+
+/** Contexts that are not whole and QPs that already run, among those of the restored processes. */
+export async function verifyTree(pids: number[]) {
+  const missing: number[] = [];
+  for (const pid of pids) await readTask(pid).catch(() => missing.push(pid));
+  if (missing.length > 0) {
+    throw new RoamError('RESTORE_INCOMPLETE', `restored process ${missing.join(', ')} is gone`);
+  }
+  return withContexts(pids, (contexts) => {
+    const notPinned: string[] = [];
+    const notStopped: number[] = [];
+    for (const context of contexts) {
+      const { contextState } = context.query();
+      if (contextState !== 'pinned') notPinned.push(`${context.device} of process ${context.pid} is ${contextState}`);
+      for (const qp of context.listQps()) if (qp.migrationState === 'running') notStopped.push(qp.qpn);
+    }
+    return { contexts: contexts.length, notPinned, notStopped };
+  });
+}
+
+/** QPs first: a task that runs on a stopped QP only waits, but one that is faster than its QP may time out. */
+export async function resumeTree(pids: number[], stopped: number[]) {
+  const counts = await withContexts(pids, async (contexts) => {
+    let qps = 0;
+    for (const context of contexts) {
+      await context.resume();
+      qps += context.listQps().length;
+    }
+    return { contexts: contexts.length, qps };
+  });
+  for (const pid of pids) if (!stopped.includes(pid)) process.kill(pid, 'SIGCONT');
+  return counts;
+}
+
+/** QPNs whose peers have not acknowledged Resume yet. */
+export function stillResuming(pids: number[]): Promise<number[]> {
+  return withContexts(pids, (contexts) =>
+    contexts.flatMap((context) =>
+      context.listQps().flatMap(({ qpn, migrationState }) => (migrationState === 'resuming' ? [qpn] : [])),
+    ),
+  );
+}
+
+/** Kills what a failed restore left: only descendants of this process, because a pid may be another's. */
+export async function killTasks(pids: number[]): Promise<void> {
+  const wanted = new Set(pids);
+  const own = (await processTree(process.pid)).filter(({ pid }) => wanted.has(pid));
+  for (const { pid } of own) process.kill(pid, 'SIGKILL');
+  for (const { pid } of own) {
+    for (let tries = 0; tries < 500 && (await isAlive(pid)); tries++) await sleep(10);
+  }
+}
+
+/** A zombie has let go of its QPs, sockets and memory. */
+async function isAlive(pid: number): Promise<boolean> {
+  return readTask(pid).then(({ state }) => state !== 'Z' && state !== 'X', () => false);
+}

@@ -1,0 +1,67 @@
+// The dump at the source, up to CRIU's post-dump notification and beyond it.
+import { readFile } from 'node:fs/promises';
+import { Criu, criu_cg_mode, criu_network_lock_method } from '../criu/index.js';
+import { run } from './run.js';
+import type { SourceFacts } from './source.js';
+
+export const DUMP_LOG = 'dump.log';
+
+/** Largest deleted file whose content goes into the images, bytes. */
+const GHOST_LIMIT = 64 * 1024 * 1024;
+
+/** Seconds that CRIU may take to stop the tasks. */
+const SEIZE_TIMEOUT = 120;
+
+export interface DumpHooks {
+  /** CRIU is about to stop the tasks. */
+  freezing: () => void;
+  /** The tasks are stopped and the images complete. Throwing lets the tasks run on; returning kills them. */
+  dumped: () => Promise<void>;
+}
+
+/**
+ * Dumps the tree. Resolves after CRIU has killed it; rejects after CRIU has let it run on.
+ *
+ * @throws CriuError; with code CRIU_CANCELLED and the reason as its cause when `dumped` threw
+ */
+export async function dumpTree(source: SourceFacts, dir: string, path: string, tcpClose: boolean, hooks: DumpHooks) {
+  await using criu = await Criu.swrk({ path });
+  const locks = source.connections.length > 0 && !tcpClose;
+  await criu.dump(
+    {
+      imagesDir: `${dir}/images`,
+      pid: source.pid,
+      logFile: DUMP_LOG,
+      logLevel: 4,
+      leaveRunning: false,
+      tcpEstablished: true,
+      tcpClose,
+      shellJob: source.shellJob,
+      fileLocks: true,
+      linkRemap: true,
+      evasiveDevices: true,
+      extUnixSk: true,
+      ghostLimit: GHOST_LIMIT,
+      timeout: SEIZE_TIMEOUT,
+      manageCgroupsMode: criu_cg_mode.IGNORE,
+      networkLock: locks ? criu_network_lock_method.NFTABLES : criu_network_lock_method.SKIP,
+    },
+    {
+      onNotify: async ({ script }) => {
+        if (script === 'pre-dump') hooks.freezing();
+        if (script === 'post-dump') await hooks.dumped();
+      },
+    },
+  );
+}
+
+/**
+ * Removes the table by which CRIU silenced the connections: after a dump that kills, it leaves it behind, and
+ * a process that comes back to this host would stay silent.
+ */
+export async function removeNetworkLock(dir: string): Promise<void> {
+  const log = await readFile(`${dir}/images/${DUMP_LOG}`, 'utf8');
+  const id = /CRIU run id = ([0-9a-f-]{36})/.exec(log)?.[1];
+  if (!id) throw new Error('the log of the dump does not tell the name of the network lock');
+  await run('nft', ['delete', 'table', 'inet', `CRIU-${id}`]);
+}

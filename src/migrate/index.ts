@@ -1,0 +1,76 @@
+// Live migration of a process tree between two hosts.
+import { rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { MigrationError } from '../errors.js';
+import { AgentClient } from './agent/client.js';
+import { prepareDirectory } from './agent/prepare.js';
+import { Move } from './move.js';
+import { Phases } from './phases.js';
+import { preflight } from './preflight.js';
+import { parseTarget, readSource } from './source.js';
+import { TarSink } from './transfer.js';
+import type { Finding, MigrateOptions, MigrationReport } from './types.js';
+
+export type * from './types.js';
+export { PHASES } from './types.js';
+
+const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
+
+/** Preflight found reasons not to begin; nothing was stopped. */
+export class PreflightError extends MigrationError {
+  readonly findings: Finding[];
+
+  constructor(findings: Finding[]) {
+    const [first] = findings;
+    const words = findings.map(({ host, message }) => `${host}: ${message}`).join('; ');
+    super('preflight', words, {
+      code: 'PREFLIGHT_FAILED',
+      ...(findings.length === 1 && first?.remedy ? { remedy: first.remedy } : {}),
+      ...(first ? { host: first.host } : {}),
+    });
+    this.findings = findings;
+  }
+}
+
+/**
+ * Moves a process and its descendants to another host while their peers stay connected.
+ *
+ * Until the commit (CRIU's post-dump notification is answered) every failure ends with the process running
+ * here; after it, at the destination.
+ *
+ * @throws PreflightError with every finding, before anything was stopped
+ * @throws MigrationError with the phase and host that failed
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
+  const phases = new Phases(options.onEvent, options.signal);
+  const { to, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
+  const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
+  const connection: { agent?: AgentClient } = {};
+  try {
+    const checked = await phases.run('preflight', hostname(), async () => {
+      const source = await readSource(parseTarget(options.target), options.ip, criu);
+      const agent = await AgentClient.connect(to, ssh, remoteRoam, criu);
+      connection.agent = agent;
+      const result = await preflight(source, agent, { tcpClose: options.tcpClose ?? false, carryLimit });
+      if (result.findings.length > 0) throw new PreflightError(result.findings);
+      return { ...result, source, agent };
+    });
+    const id = `roam-${hostname()}-${checked.source.pid}-${Date.now().toString(36)}`;
+    const prepared = await phases.run('prepare', hostname(), async () => {
+      const bytes = checked.source.memory + 16 * 1024 * 1024;
+      const dir = await prepareDirectory(id, bytes);
+      phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
+      const { dir: remoteDir } = await checked.agent.request('prepare', { bytes, id });
+      const sink = TarSink.open(to, ssh, remoteDir);
+      phases.onRollback('closing the transfer', () => sink.close());
+      return { dir, sink };
+    });
+    const move = new Move({ ...checked, ...prepared, id, options, phases, criu, carryLimit });
+    return await move.run();
+  } catch (error) {
+    await phases.rollback();
+    throw error;
+  } finally {
+    await connection.agent?.close();
+  }
+}

@@ -1,0 +1,232 @@
+// From the freeze at the source to the first instruction at the destination.
+import { hostname } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CriuError, MigrationError } from '../errors.js';
+import type { AgentClient } from './agent/client.js';
+import type { HostFacts } from './agent/protocol.js';
+import { addAddress, announce, arpAnnouncer, removeAddress } from './address.js';
+import { filesToCarry } from './carry.js';
+import { DUMP_LOG, dumpTree, removeNetworkLock } from './dump.js';
+import { keepCriuLog } from './logs.js';
+import type { Phases } from './phases.js';
+import { readTask } from './proc.js';
+import { withContexts } from './rdma.js';
+import type { SourceFacts } from './source.js';
+import type { TarSink } from './transfer.js';
+import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects } from './types.js';
+
+const DEFAULT_SETTLE_MS = 30_000;
+const SETTLE_POLL_MS = 100;
+
+export interface MoveContext {
+  source: SourceFacts;
+  destination: HostFacts;
+  missingFiles: string[];
+  agent: AgentClient;
+  options: MigrateOptions;
+  phases: Phases;
+  /** Name of this migration, unique on both hosts. */
+  id: string;
+  /** Directory of the images here. */
+  dir: string;
+  sink: TarSink;
+  criu: string;
+  carryLimit: number;
+}
+
+/** One attempt; `run` is called once. */
+export class Move {
+  #frozenAt = 0;
+  #frozenMs = 0;
+  #bytes = 0;
+  #carried: CarriedFile[] = [];
+  #addressLeft = false;
+  #address?: MigrationReport['address'];
+  #objects: MovedObjects = { qp: [], mr: [], cq: 0 };
+
+  constructor(private readonly c: MoveContext) {}
+
+  async run(): Promise<MigrationReport> {
+    const { phases, options } = this.c;
+    await this.#untilCommit();
+    phases.committed();
+    await this.#resume();
+    await phases.run('settle', options.to, () => this.#settle());
+    await phases.run('cleanup', options.to, () => this.#cleanup());
+    return this.#report();
+  }
+
+  /** The dump with everything that happens inside its last notification. */
+  async #untilCommit(): Promise<void> {
+    const { phases, source, dir, criu, options } = this.c;
+    const here = hostname();
+    phases.throwIfAborted();
+    const dump = phases.begin('dump');
+    phases.onRollback('resuming the QPs here', () => this.#resumeSource());
+    const thaw = phases.mark();
+    let commit: ReturnType<Phases['begin']> | undefined;
+    try {
+      await dumpTree(source, dir, criu, options.tcpClose ?? false, {
+        freezing: () => {
+          this.#frozenAt = performance.now();
+        },
+        dumped: async () => {
+          try {
+            phases.throwIfAborted();
+            dump.end();
+            await this.#atDestination();
+            commit = phases.begin('commit');
+          } catch (error) {
+            // While the source is still frozen: nothing of it may run beside what is left over there.
+            await phases.rollback(thaw);
+            throw error;
+          }
+        },
+      });
+      commit?.end();
+    } catch (error) {
+      if (commit) {
+        if (await this.#sourceLives()) throw commit.fail(error, here);
+        phases.warn(`CRIU did not confirm the end of process ${source.pid}: ${(error as Error).message}`);
+        commit.end();
+        return;
+      }
+      const reason = error instanceof CriuError && error.code === 'CRIU_CANCELLED' ? error.cause : error;
+      throw dump.fail(await keepCriuLog(reason, `${dir}/images/${DUMP_LOG}`, this.c.id), here);
+    }
+  }
+
+  /** CRIU ended between the go-ahead and its answer: who owns the process has to be looked up. */
+  #sourceLives(): Promise<boolean> {
+    return readTask(this.c.source.pid).then(({ state }) => state !== 'Z' && state !== 'X', () => false);
+  }
+
+  async #atDestination(): Promise<void> {
+    const { phases, agent, source, options, sink, dir, missingFiles, carryLimit } = this.c;
+    const { to, tcpClose = false } = options;
+    // Undone last: while the destination has not given the address up, two hosts would answer for it.
+    phases.onRollback('taking the address back', () => this.#takeAddressBack());
+    phases.onRollback(`undoing everything on ${to}`, async () => {
+      const { warnings } = await agent.request('abort', { keepImages: options.keepImages ?? false });
+      for (const warning of warnings) phases.warn(`${to}: ${warning}`);
+    });
+    await phases.run('transfer', to, async () => {
+      this.#carried = await filesToCarry(source.pids, missingFiles, agent, carryLimit);
+      const paths = this.#carried.map(({ path }) => path);
+      this.#bytes = await sink.send(dir, paths);
+      if (paths.length > 0) await agent.request('placeFiles', { paths });
+    }, () => `${this.#bytes} bytes`);
+    if (source.address || source.connections.length > 0) {
+      await phases.run('address', to, () => this.#moveAddress(), () => this.#address?.ip ?? 'stays');
+    }
+    await phases.run('restore', to, () =>
+      agent.request('restore', { shellJob: source.shellJob, tcpClose, pids: source.pids }),
+    );
+    await phases.run('verify', to, () => this.#verify());
+  }
+
+  async #moveAddress(): Promise<void> {
+    const { phases, agent, source, options, destination } = this.c;
+    if (!options.tcpClose && source.connections.length > 0) {
+      await agent.request('lockTcp', { connections: source.connections });
+    }
+    const { cidr, dev } = source.address ?? {};
+    if (!cidr || !dev) return;
+    this.#addressLeft = true;
+    await removeAddress(cidr, dev);
+    const taken = await agent.request('takeAddress', { address: cidr, ...(options.ipDevice ? { dev: options.ipDevice } : {}) });
+    this.#address = { ip: `${cidr.ip}/${cidr.prefix}`, from: `${source.hostname}:${dev}`, to: `${destination.hostname}:${taken.dev}` };
+  }
+
+  async #takeAddressBack(): Promise<void> {
+    const { cidr, dev } = this.c.source.address ?? {};
+    if (!this.#addressLeft || !cidr || !dev) return;
+    await addAddress(cidr, dev);
+    const announcer = await arpAnnouncer();
+    if (announcer) await announce(cidr, dev, announcer);
+  }
+
+  async #verify(): Promise<void> {
+    const { agent, source, options, phases } = this.c;
+    const { contexts, notPinned, notStopped } = await agent.request('verify', { pids: source.pids });
+    const complaints = [
+      ...(contexts === source.rdma.contexts ? [] : [`${contexts} RDMA contexts were restored, ${source.rdma.contexts} left`]),
+      ...notPinned,
+      ...notStopped.map((qpn) => `QP ${qpn} runs already`),
+    ];
+    if (complaints.length > 0) {
+      throw new MigrationError('verify', complaints.join('; '), {
+        host: options.to,
+        remedy: 'see the log of the restore: run again with --keep-images',
+      });
+    }
+    phases.throwIfAborted();
+    await agent.request('arm', {});
+  }
+
+  async #resume(): Promise<void> {
+    const { phases, agent, source, options } = this.c;
+    const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
+    await phases.run('resume', options.to, () => agent.request('resume', { pids: source.pids, stopped }));
+    this.#frozenMs = Math.round(performance.now() - this.#frozenAt);
+  }
+
+  /** Every peer must have acknowledged Resume; one that does not is reported, not waited for without end. */
+  async #settle(): Promise<void> {
+    const { phases, agent, source, options } = this.c;
+    if (source.rdma.contexts === 0) return;
+    this.#objects = await agent.request('objects', { pids: source.pids });
+    const deadline = performance.now() + (options.settleTimeoutMs ?? DEFAULT_SETTLE_MS);
+    for (;;) {
+      const waiting = await agent.request('resuming', { pids: source.pids });
+      if (waiting.length === 0) return;
+      if (performance.now() > deadline) {
+        phases.warn(`no acknowledgement of Resume yet for QP ${waiting.join(', ')}: their peers are unreachable or gone`);
+        return;
+      }
+      await sleep(SETTLE_POLL_MS);
+    }
+  }
+
+  async #cleanup(): Promise<void> {
+    const { phases, agent, source, options, dir } = this.c;
+    const attempt = (what: string, work: Promise<unknown>) =>
+      work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
+    const locked = source.connections.length > 0 && !options.tcpClose;
+    if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
+    if (!options.keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
+    const { warnings } = await agent.request('finish', { keepImages: options.keepImages ?? false });
+    for (const warning of warnings) phases.warn(`${options.to}: ${warning}`);
+  }
+
+  /** CRIU ends a failed post-dump as a success for plugins, so that the QPs are not resumed by the plugin. */
+  async #resumeSource(): Promise<void> {
+    const { source } = this.c;
+    if (source.rdma.contexts === 0) return;
+    await withContexts(source.pids, async (contexts) => {
+      for (const context of contexts) await context.resume();
+    });
+  }
+
+  #report(): MigrationReport {
+    const { source, destination, options, phases } = this.c;
+    return {
+      ok: true,
+      target: options.target,
+      pid: source.pid,
+      pids: source.pids,
+      comm: source.tasks[0]?.comm ?? '',
+      source: source.hostname,
+      destination: destination.hostname,
+      ...(this.#address ? { address: this.#address } : {}),
+      phases: phases.records,
+      frozenMs: this.#frozenMs,
+      bytes: this.#bytes,
+      carried: this.#carried,
+      objects: this.#objects,
+      versions: { source: source.host.versions, destination: destination.versions },
+      warnings: phases.warnings,
+    };
+  }
+}

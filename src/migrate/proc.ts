@@ -1,0 +1,123 @@
+// What proc(5) says about a process tree.
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { RoamError } from '../errors.js';
+
+export interface Task {
+  pid: number;
+  comm: string;
+  state: string;
+  ppid: number;
+  pgid: number;
+  sid: number;
+  /** Device number of the controlling terminal, 0: none. */
+  tty: number;
+  threads: number[];
+  /** Resident and swapped memory, bytes. */
+  memory: number;
+}
+
+/** Fields of /proc/PID/stat; the command name may itself hold spaces and parentheses. */
+export function parseStat(text: string) {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  const rest = text.slice(close + 2).trim().split(' ');
+  return {
+    pid: Number(text.slice(0, open)),
+    comm: text.slice(open + 1, close),
+    state: rest[0] ?? '?',
+    ppid: Number(rest[1]),
+    pgid: Number(rest[2]),
+    sid: Number(rest[3]),
+    tty: Number(rest[4]),
+  };
+}
+
+/** Value in bytes of a `Name:  123 kB` line of /proc/PID/status. */
+export function statusBytes(text: string, name: string): number {
+  const match = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text);
+  return match ? Number(match[1]) * 1024 : 0;
+}
+
+/** @throws RoamError NO_SUCH_PROCESS */
+export async function readTask(pid: number): Promise<Task> {
+  try {
+    const [stat, status, threads] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile(`/proc/${pid}/status`, 'utf8'),
+      readdir(`/proc/${pid}/task`),
+    ]);
+    const memory = statusBytes(status, 'VmRSS') + statusBytes(status, 'VmSwap');
+    return { ...parseStat(stat), threads: threads.map(Number), memory };
+  } catch (cause) {
+    throw new RoamError('NO_SUCH_PROCESS', `there is no process ${pid} on this host`, {
+      cause,
+      remedy: 'give the pid of a running process: roam migrate pid:PID --to HOST',
+    });
+  }
+}
+
+/** The process and all its descendants, parents before children. */
+export async function processTree(root: number): Promise<Task[]> {
+  const tasks: Task[] = [];
+  const queue = [root];
+  for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
+    const task = await readTask(pid);
+    tasks.push(task);
+    for (const tid of task.threads) {
+      const children = await readFile(`/proc/${pid}/task/${tid}/children`, 'utf8').catch(() => '');
+      queue.push(...children.split(' ').filter(Boolean).map(Number));
+    }
+  }
+  return tasks;
+}
+
+export interface OpenFd {
+  pid: number;
+  fd: number;
+  /** Target of the /proc/PID/fd link. */
+  link: string;
+  /** open(2) flags. */
+  flags: number;
+}
+
+export async function openFds(pid: number): Promise<OpenFd[]> {
+  const names = await readdir(`/proc/${pid}/fd`);
+  const fds = await Promise.all(
+    names.map(async (name) => {
+      const link = await readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
+      const info = await readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8').catch(() => '');
+      const flags = /^flags:\s+(\d+)/m.exec(info)?.[1] ?? '0';
+      return link === undefined ? undefined : { pid, fd: Number(name), link, flags: Number.parseInt(flags, 8) };
+    }),
+  );
+  return fds.filter((fd) => fd !== undefined);
+}
+
+/** Paths of the files that are mapped, without duplicates; `(deleted)` ones excluded. */
+export function mappedFiles(maps: string): string[] {
+  const paths = new Set<string>();
+  for (const line of maps.split('\n')) {
+    const match = /^[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ ([1-9]\d*) +(\/.*)$/.exec(line);
+    const path = match?.[2];
+    if (path && !path.endsWith(' (deleted)') && !path.startsWith('/dev/') && !path.startsWith('/memfd:')) {
+      paths.add(path.replace(/\\012/g, '\n'));
+    }
+  }
+  return [...paths];
+}
+
+// Not the time namespace: CRIU restores every tree into one of its own, to keep its monotonic clocks going.
+const NAMESPACES = ['mnt', 'net', 'pid', 'user', 'ipc', 'uts'] as const;
+
+/** Names of the namespaces in which `pid` differs from this process. */
+export async function foreignNamespaces(pid: number): Promise<string[]> {
+  const foreign: string[] = [];
+  for (const ns of NAMESPACES) {
+    const [own, theirs] = await Promise.all([
+      readlink(`/proc/self/ns/${ns}`).catch(() => ''),
+      readlink(`/proc/${pid}/ns/${ns}`).catch(() => ''),
+    ]);
+    if (own !== theirs) foreign.push(ns);
+  }
+  return foreign;
+}

@@ -1,0 +1,100 @@
+// What RDMA objects processes and hosts hold.
+import { RoamError } from '../errors.js';
+import { openRxe, processContexts } from '../rxe/index.js';
+import { rdmaLinks } from './address.js';
+import { run } from './run.js';
+import type { MovedObjects } from './types.js';
+
+export type RxeContext = Awaited<ReturnType<typeof processContexts>>[number];
+
+/** Runs `fn` with every verbs context of the given processes, and lets go of them afterwards. */
+export async function withContexts<T>(pids: number[], fn: (contexts: RxeContext[]) => Promise<T> | T): Promise<T> {
+  const contexts: RxeContext[] = [];
+  try {
+    for (const pid of pids) contexts.push(...(await processContexts(pid)));
+    return await fn(contexts);
+  } finally {
+    for (const context of contexts) context.close();
+  }
+}
+
+interface Resource {
+  ifname?: string;
+  pid?: number;
+  lkey?: number | string;
+  rkey?: number | string;
+  mrlen?: number;
+}
+
+/** Objects of one kind on this host (rdma-resource(8)). */
+async function resources(kind: 'mr' | 'cq'): Promise<Resource[]> {
+  const text = await run('rdma', ['-j', '-d', 'resource', 'show', kind], {
+    remedy: 'install iproute2 with the rdma tool',
+  });
+  return text.trim() ? (JSON.parse(text) as Resource[]) : [];
+}
+
+/** Keys are numbers or, with some versions of the tool, hexadecimal strings. */
+const key = (value: number | string | undefined): number => (value === undefined ? 0 : Number(value));
+
+export async function mrKeys(): Promise<{ device: string; key: number; pid: number }[]> {
+  return (await resources('mr')).map(({ ifname = '', lkey, pid = 0 }) => ({ device: ifname, key: key(lkey), pid }));
+}
+
+export interface DeviceQp {
+  device: string;
+  qpn: number;
+  pid: number;
+}
+
+/** Every QP of every RDMA device on which the migratable module runs. */
+export async function deviceQps(): Promise<DeviceQp[]> {
+  const qps: DeviceQp[] = [];
+  for (const { device } of await rdmaLinks()) {
+    const rxe = openRxe(device);
+    try {
+      for (const { qpn, pid } of rxe.listQps()) qps.push({ device, qpn, pid });
+    } finally {
+      rxe.close();
+    }
+  }
+  return qps;
+}
+
+/** Version of the migratable module behind the host's first RDMA device; undefined: stock or none. */
+export async function moduleVersion(): Promise<string | undefined> {
+  const [link] = await rdmaLinks();
+  if (!link) return undefined;
+  try {
+    const rxe = openRxe(link.device);
+    try {
+      return rxe.query().moduleVersion;
+    } finally {
+      rxe.close();
+    }
+  } catch (error) {
+    if (error instanceof RoamError && error.code === 'ROAM_UNSUPPORTED') return undefined;
+    throw error;
+  }
+}
+
+/** The QPs, MRs and CQs of the given processes, as the kernel of this host knows them. */
+export async function objectsOf(pids: number[]): Promise<MovedObjects> {
+  const own = new Set(pids);
+  const [mrs, cqs, qp] = await Promise.all([
+    resources('mr'),
+    resources('cq'),
+    withContexts(pids, (contexts) =>
+      contexts.flatMap((context) =>
+        context.listQps().map(({ qpn, destQpn, type, state }) => ({ qpn, destQpn, type, state })),
+      ),
+    ),
+  ]);
+  return {
+    qp,
+    mr: mrs
+      .filter(({ pid }) => own.has(pid ?? 0))
+      .map(({ lkey, rkey, mrlen, ifname }) => ({ lkey: key(lkey), rkey: key(rkey), length: mrlen, device: ifname })),
+    cq: cqs.filter(({ pid }) => own.has(pid ?? 0)).length,
+  };
+}

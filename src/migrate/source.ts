@@ -1,0 +1,96 @@
+// What is known about the process tree that is to move, and about its host.
+import { hostname } from 'node:os';
+import { RoamError } from '../errors.js';
+import { hostFacts } from './agent/facts.js';
+import type { HostFacts } from './agent/protocol.js';
+import { type Cidr, deviceOf, parseCidr } from './address.js';
+import { type FileInventory, inventory } from './files.js';
+import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
+import { withContexts } from './rdma.js';
+import { type TcpSocket, tcpSockets, udpSockets } from './tcp.js';
+
+export interface SourceFacts {
+  pid: number;
+  tasks: Task[];
+  pids: number[];
+  fds: OpenFd[];
+  files: FileInventory;
+  connections: TcpSocket[];
+  /** TCP listeners and bound UDP sockets. */
+  bound: TcpSocket[];
+  foreignNamespaces: string[];
+  /** The root's session or process group has members outside the tree. */
+  shellJob: boolean;
+  rdma: { contexts: number; qpns: number[]; unsupported: string[]; problem?: string };
+  address?: { cidr: Cidr; dev?: string };
+  host: HostFacts;
+  hostname: string;
+  memory: number;
+}
+
+/** `pid:1234`, or a bare number. @throws RoamError BAD_TARGET */
+export function parseTarget(target: string): number {
+  const match = /^(?:pid:)?([1-9]\d*)$/.exec(target);
+  if (!match) {
+    throw new RoamError('BAD_TARGET', `"${target}" does not say what to move`, {
+      remedy: 'name a process: roam migrate pid:1234 --to HOST',
+    });
+  }
+  return Number(match[1]);
+}
+
+/** Reads everything that preflight judges; nothing is stopped or changed. */
+export async function readSource(pid: number, ip: string | undefined, criu: string): Promise<SourceFacts> {
+  const tasks = await processTree(pid);
+  const pids = tasks.map((task) => task.pid);
+  const fds = (await Promise.all(pids.map(openFds))).flat();
+  const sockets = await Promise.all(
+    pids.map(async (id) => {
+      const own = fds.filter((fd) => fd.pid === id);
+      return { tcp: await tcpSockets(id, own), udp: await udpSockets(id, own) };
+    }),
+  );
+  const cidr = ip === undefined ? undefined : parseCidr(ip);
+  return {
+    pid,
+    tasks,
+    pids,
+    fds,
+    files: await inventory(pids, fds),
+    connections: unique(sockets.flatMap(({ tcp }) => tcp.connections)),
+    bound: unique(sockets.flatMap(({ tcp, udp }) => [...tcp.listeners, ...udp])),
+    foreignNamespaces: await foreignNamespaces(pid),
+    shellJob: tasks[0]?.sid !== pid,
+    rdma: await readRdma(pids, fds),
+    ...(cidr ? { address: { cidr, dev: await deviceOf(cidr.ip) } } : {}),
+    host: await hostFacts(criu, []),
+    hostname: hostname(),
+    memory: tasks.reduce((sum, task) => sum + task.memory, 0),
+  };
+}
+
+/** Sockets that several processes share are one. */
+function unique(sockets: TcpSocket[]): TcpSocket[] {
+  return [...new Map(sockets.map((socket) => [socket.inode, socket])).values()];
+}
+
+async function readRdma(pids: number[], fds: OpenFd[]): Promise<SourceFacts['rdma']> {
+  const cm = fds.filter(({ link }) => link === '/dev/infiniband/rdma_cm');
+  const unsupported = cm.map(({ pid, fd }) => `rdma_cm (descriptor ${fd} of process ${pid})`);
+  if (!fds.some(({ link }) => link.startsWith('/dev/infiniband/uverbs'))) {
+    return { contexts: 0, qpns: [], unsupported };
+  }
+  try {
+    return await withContexts(pids, (contexts) => ({
+      contexts: contexts.length,
+      qpns: contexts.flatMap((context) => context.listQps().map(({ qpn }) => qpn)),
+      unsupported: [...unsupported, ...contexts.flatMap((context) => context.check().map(nameOf))],
+    }));
+  } catch (error) {
+    return { contexts: 0, qpns: [], unsupported, problem: (error as Error).message };
+  }
+}
+
+function nameOf(object: { type: string; id: number; detail?: string | number }): string {
+  return `${object.type} ${object.id}${object.detail ? ` (${object.detail})` : ''}`;
+}

@@ -1,0 +1,72 @@
+// Images and files cross the network as one tar stream, over a connection that was made before the freeze.
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { execa } from 'execa';
+import { RoamError } from '../errors.js';
+import { remoteCommand, SSH_OPTIONS } from './agent/client.js';
+
+/** A `tar` at the destination that waits for its input. */
+export class TarSink {
+  private constructor(
+    private readonly host: string,
+    private readonly child: ReturnType<typeof startTar>,
+  ) {}
+
+  static open(host: string, ssh: string[], dir: string): TarSink {
+    const child = startTar(host, ssh, dir);
+    child.stdin.on('error', () => {});
+    return new TarSink(host, child);
+  }
+
+  /**
+   * Sends `dir`/images, and files of this host, which arrive under `files`.
+   *
+   * @returns bytes of the stream
+   * @throws RoamError TRANSFER_FAILED
+   */
+  async send(dir: string, files: string[]): Promise<number> {
+    // The leading "./" tells files from images in the renaming.
+    const paths = files.map((path) => `.${path}`);
+    const rename = ['--transform', 's,^\\./,files/,S', '--no-recursion'];
+    const args = ['-c', '-f', '-', '-C', dir, 'images', ...(paths.length > 0 ? [...rename, '-C', '/', ...paths] : [])];
+    const tar = execa('tar', args, { reject: false, buffer: false, detached: true, cleanup: true, stdin: 'ignore' });
+    let words = '';
+    tar.stderr.on('data', (chunk: Buffer) => {
+      words += chunk.toString();
+    });
+    let bytes = 0;
+    const counter = new PassThrough();
+    counter.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    const piped = pipeline(tar.stdout, counter, this.child.stdin).catch(() => {});
+    const [local, remote] = await Promise.all([tar, this.child, piped]);
+    if (local.exitCode !== 0) throw new RoamError('TRANSFER_FAILED', `tar: ${words.trim().split('\n')[0]}`);
+    if (remote.exitCode !== 0) {
+      const reason = String(remote.stderr).trim().split('\n').at(-1) || `exit code ${remote.exitCode}`;
+      throw new RoamError('TRANSFER_FAILED', `tar at ${this.host}: ${reason}`, {
+        remedy: `see that ${this.host} has room and that ssh to it is stable`,
+      });
+    }
+    return bytes;
+  }
+
+  /** Ends a sink that was not used. */
+  async close(): Promise<void> {
+    this.child.stdin.destroy();
+    this.child.kill('SIGTERM');
+    await this.child;
+  }
+}
+
+function startTar(host: string, ssh: string[], dir: string) {
+  const [file = 'ssh', ...options] = ssh;
+  const command = remoteCommand(['tar', '-x', '-p', '--same-owner', '-f', '-', '-C', dir]);
+  return execa(file, [...options, ...SSH_OPTIONS, '--', host, command], {
+    reject: false,
+    detached: true,
+    cleanup: true,
+    stdin: 'pipe',
+    stdout: 'ignore',
+  });
+}

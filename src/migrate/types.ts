@@ -1,0 +1,113 @@
+// The public vocabulary of a migration: options, progress, report.
+
+/** The steps of a migration, in the order in which they run. */
+export const PHASES = [
+  'preflight',
+  'prepare',
+  'dump',
+  'transfer',
+  'address',
+  'restore',
+  'verify',
+  'commit',
+  'resume',
+  'settle',
+  'cleanup',
+] as const;
+
+export type PhaseName = (typeof PHASES)[number] | 'rollback';
+
+export interface PhaseRecord {
+  name: PhaseName;
+  /** Wall time in milliseconds, rounded to 0.1. */
+  ms: number;
+}
+
+/** Progress of a migration, in the order in which it happens. */
+export type MigrationEvent =
+  | { type: 'start'; phase: PhaseName }
+  | { type: 'end'; phase: PhaseName; ms: number; detail?: string }
+  | { type: 'fail'; phase: PhaseName; ms: number; message: string }
+  | { type: 'warning'; phase: PhaseName; message: string };
+
+export interface MigrateOptions {
+  /** What to move: `pid:1234` (a process and all its descendants). */
+  target: string;
+  /** ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. */
+  to: string;
+  /** Address in CIDR form that moves with the process, e.g. `10.0.1.7/24`. */
+  ip?: string;
+  /** Network device at the destination that takes `ip`. Default: the netdev of its rxe device. */
+  ipDevice?: string;
+  /** The ssh command and its options. Default `['ssh']`. */
+  ssh?: string[];
+  /** How `roam` is started at the destination. Default `['roam']`. */
+  remoteRoam?: string[];
+  /** criu binary, both sides. Default `criu`. */
+  criu?: string;
+  /** Restore established TCP connections as closed instead of moving them. */
+  tcpClose?: boolean;
+  /** Largest file that is carried along because the destination lacks it, in bytes. Default 64 MiB. */
+  carryLimit?: number;
+  /** How long to wait, after the process runs again, for every peer to acknowledge Resume. Default 30 s. */
+  settleTimeoutMs?: number;
+  /** Only check whether the migration could run; nothing is stopped. */
+  dryRun?: boolean;
+  /** Keep dump images and logs on both hosts. */
+  keepImages?: boolean;
+  /** Aborting before the commit point rolls back; after it, it has no effect. */
+  signal?: AbortSignal;
+  onEvent?: (event: MigrationEvent) => void;
+}
+
+export interface CarriedFile {
+  path: string;
+  bytes: number;
+  reason: 'open for writing' | 'missing at the destination';
+}
+
+export interface MovedObjects {
+  qp: { qpn: number; destQpn?: number; type?: string; state?: string; device?: string }[];
+  mr: { lkey: number; rkey: number; length?: number; device?: string }[];
+  /** Completion queues. */
+  cq: number;
+}
+
+export interface HostVersions {
+  kernel: string;
+  criu: string;
+  roam: string;
+  /** Version of the migratable rdma_rxe module; absent where none is loaded. */
+  module?: string;
+  rdmaCore?: string;
+}
+
+export interface MigrationReport {
+  ok: true;
+  target: string;
+  pid: number;
+  /** Every process that moved. */
+  pids: number[];
+  comm: string;
+  source: string;
+  destination: string;
+  /** The address that moved, if one did. */
+  address?: { ip: string; from: string; to: string };
+  phases: PhaseRecord[];
+  /** From the request to freeze until the tasks run again at the destination, in milliseconds. */
+  frozenMs: number;
+  /** Bytes sent to the destination: images and carried files as one tar stream. */
+  bytes: number;
+  carried: CarriedFile[];
+  objects: MovedObjects;
+  versions: { source: HostVersions; destination: HostVersions };
+  warnings: string[];
+}
+
+/** A reason why the migration cannot run, found before anything was stopped. */
+export interface Finding {
+  /** Host name on which it was found. */
+  host: string;
+  message: string;
+  remedy?: string;
+}

@@ -1,0 +1,45 @@
+// Which versions of everything run on this host.
+import { readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { Criu } from '../criu/index.js';
+import { moduleVersion } from './rdma.js';
+import { run } from './run.js';
+import type { HostVersions } from './types.js';
+
+export async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** `4.1.1`. */
+export async function criuVersion(path: string): Promise<string> {
+  await using criu = await Criu.swrk({ path });
+  const { major, minor, sublevel } = await criu.version();
+  return `${major}.${minor}${sublevel ? `.${sublevel}` : ''}`;
+}
+
+/** Version of the installed libibverbs, as the package manager or the library's file name tells it. */
+async function rdmaCoreVersion(): Promise<string | undefined> {
+  const query = ['-f=${Version}', '-W', 'libibverbs1'];
+  return (await run('dpkg-query', query).catch(() => '')) || undefined;
+}
+
+export async function hostVersions(criu: string): Promise<HostVersions> {
+  const [criuFound, roam, module, rdmaCore] = await Promise.all([
+    criuVersion(criu),
+    packageVersion(),
+    moduleVersion(),
+    rdmaCoreVersion(),
+  ]);
+  return { kernel: release(), criu: criuFound, roam, ...(module ? { module } : {}), ...(rdmaCore ? { rdmaCore } : {}) };
+}
+
+/** `4.1.1` is at least `4.0`. */
+export function isAtLeast(version: string, least: string): boolean {
+  const [a, b] = [version, least].map((text) => text.split('.').map(Number)) as [number[], number[]];
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
