@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* gid.h: the source GID of a restored QP. */
+#ifndef ROAM_PLUGIN_GID_H
+#define ROAM_PLUGIN_GID_H
+
+#include <stdint.h>
+
+/* Index, in the GID table of a port, of the address that a QP gets which used
+ * sgid to talk to dgid: sgid itself if the device has it (a floating address),
+ * else the device's own RoCE v2 GID of dgid's family, in dgid's subnet if there
+ * is one.  -ENOENT: the device has no such address; or another negative errno. */
+int gid_choose(const char *device, uint32_t port, const uint8_t sgid[16], const uint8_t dgid[16]);
+
+#endif /* ROAM_PLUGIN_GID_H */

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Restoring descriptors: runs inside the task that gets them, where whatever
+ * is left open stays with the application. */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <criu/criu-plugin.h>
+
+#include "build.h"
+#include "image_io.h"
+#include "log.h"
+#include "plugin.h"
+#include "shared.h"
+
+extern bool check_and_remove_inventory_plugin(const char *name, size_t n)
+	__attribute__((weak, visibility("default")));
+
+/* CRIU's own descriptors lie below a multiple of this (see kept_floor). */
+#define CRIU_FD_ALIGN 128
+
+struct restored {
+	uint32_t context;
+	struct built built;
+};
+
+static struct restored *restored;
+static size_t nr_restored;
+
+int restore_init(void)
+{
+	/* Images that do not name the plugin have nothing for it. */
+	if (check_and_remove_inventory_plugin &&
+	    !check_and_remove_inventory_plugin(PLUGIN_NAME, strlen(PLUGIN_NAME)))
+		return -ENOTSUP;
+	return shared_init();
+}
+
+static struct restored *find_restored(uint32_t context)
+{
+	size_t i;
+
+	for (i = 0; i < nr_restored; i++)
+		if (restored[i].context == context)
+			return &restored[i];
+	return NULL;
+}
+
+/* Calls each() for every descriptor image of a context. */
+static int for_each_fd_image(uint32_t context, void (*each)(const struct img_fd *, void *),
+			     void *arg)
+{
+	struct dirent *entry;
+	int ret = 0;
+	DIR *dir;
+	int fd = openat(criu_get_image_dir(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		ret = -errno;
+		if (fd >= 0)
+			close(fd);
+		pr_err("can't list the image directory: %s", strerror(-ret));
+		return ret;
+	}
+	while (!ret && (entry = readdir(dir))) {
+		struct img_fd img;
+		uint32_t id;
+		int end = 0;
+
+		if (sscanf(entry->d_name, "roam-rdma-fd-%x.img%n", &id, &end) != 1 || !end ||
+		    entry->d_name[end])
+			continue;
+		ret = img_read_fd(id, &img);
+		if (!ret && img.context == context)
+			each(&img, arg);
+	}
+	closedir(dir);
+	return ret;
+}
+
+struct claim {
+	const struct built *built;
+	bool *claimed;
+	int number;	/* of the uverbs file */
+};
+
+static void claim_file(const struct img_fd *img, void *arg)
+{
+	struct claim *claim = arg;
+	size_t i;
+
+	if (img->kind == IMG_FD_UVERBS)
+		claim->number = img->number;
+	for (i = 0; i < claim->built->nr_files; i++)
+		if (claim->built->files[i].kind == img->kind &&
+		    claim->built->files[i].file_id == img->file_id)
+			claim->claimed[i] = true;
+}
+
+/* Closes the event files that no process has a descriptor of: nobody will ask
+ * for them. */
+static int drop_unclaimed(uint32_t context, struct built *built, int *number)
+{
+	bool claimed[built->nr_files];
+	struct claim claim = { .built = built, .claimed = claimed, .number = -1 };
+	size_t i;
+	int ret;
+
+	memset(claimed, 0, sizeof(claimed));
+	ret = for_each_fd_image(context, claim_file, &claim);
+	if (ret)
+		return ret;
+	*number = claim.number;
+	/* The first is the uverbs file, without which nothing can be asked for. */
+	for (i = 1; i < built->nr_files; i++) {
+		if (claimed[i])
+			continue;
+		close(built->files[i].fd);
+		built->files[i].fd = -1;
+	}
+	return 0;
+}
+
+/*
+ * CRIU puts every descriptor straight to its number, so those that wait must
+ * be above all numbers of the process, and out of the way of the descriptors
+ * that CRIU itself opens and closes meanwhile: those lie in a block that ends
+ * at a multiple of 128.
+ */
+static int kept_floor(uint32_t fd_floor)
+{
+	int above = (criu_get_image_dir() / CRIU_FD_ALIGN + 1) * CRIU_FD_ALIGN;
+
+	return above > (int)fd_floor ? above : (int)fd_floor;
+}
+
+static int move_up(struct built *built, uint32_t fd_floor)
+{
+	size_t i;
+
+	for (i = 0; i < built->nr_files; i++) {
+		int fd = built->files[i].fd, moved;
+
+		if (fd < 0)
+			continue;
+		moved = fcntl(fd, F_DUPFD_CLOEXEC, kept_floor(fd_floor));
+		if (moved < 0 && errno == EINVAL)
+			/* CRIU's block reaches up to the limit. */
+			moved = fcntl(fd, F_DUPFD_CLOEXEC, (int)fd_floor);
+		if (moved < 0) {
+			int err = errno;
+
+			pr_err("can't move a descriptor out of the way: %s", strerror(err));
+			return -err;
+		}
+		close(fd);
+		built->files[i].fd = moved;
+	}
+	return 0;
+}
+
+static int publish(const struct img_ctx_view *view, const struct built *built)
+{
+	uint32_t i;
+	size_t q;
+	int ret;
+
+	for (i = 0; i < view->ctx->vmas; i++) {
+		const struct img_vma *vma = &view->vmas[i];
+
+		for (q = 0; q < built->nr_queues; q++) {
+			const struct built_queue *queue = &built->queues[q];
+			struct shared_mapping mapping = {
+				.context = view->ctx->context,
+				.start = vma->start,
+				.old_offset = vma->offset,
+				.follows = vma->follows,
+			};
+
+			if (vma->offset < queue->old_offset ||
+			    vma->offset - queue->old_offset >= queue->size)
+				continue;
+			mapping.new_offset = queue->new_offset + (vma->offset - queue->old_offset);
+			memcpy(mapping.uverbs, view->ctx->uverbs, sizeof(mapping.uverbs));
+			ret = shared_add_mapping(&mapping);
+			if (ret) {
+				pr_err("too many mapped queues");
+				return ret;
+			}
+		}
+	}
+	return 0;
+}
+
+static int build_and_keep(const struct img_ctx_view *view, struct shared_context *shared,
+			  struct built *built)
+{
+	const struct rxe_device *device = rxe_devices_for(&plugin_devices, view->dump->ib_name);
+	int ret;
+
+	if (!device)
+		return -ENODEV;
+	ret = build_context(view, device, built);
+	if (ret)
+		return ret;
+	ret = drop_unclaimed(view->ctx->context, built, &shared->number);
+	if (!ret)
+		ret = move_up(built, view->ctx->fd_floor);
+	if (!ret)
+		ret = publish(view, built);
+	if (ret) {
+		built_free(built);
+		return ret;
+	}
+	shared->rdev = device->rdev;
+	shared->fd_floor = view->ctx->fd_floor;
+	atomic_store(&shared->built, 1);
+	pr_info("context %u of %s is restored on %s: %u objects, %zu queues", view->ctx->context,
+		view->dump->ib_name, device->name, view->dump->count, built->nr_queues);
+	return 0;
+}
+
+static struct restored *restore_context(uint32_t context)
+{
+	struct shared_context *shared = shared_context(context);
+	struct restored *grown;
+	struct img_ctx_view view;
+	pid_t none = 0;
+	void *buf;
+	int ret;
+
+	if (!shared) {
+		pr_err("more than %u verbs contexts", SHARED_MAX_CONTEXTS);
+		return NULL;
+	}
+	if (!atomic_compare_exchange_strong(&shared->builder, &none, getpid())) {
+		pr_err("context %u is shared by processes %d and %d, and not all of its descriptors are in both",
+		       context, none, getpid());
+		return NULL;
+	}
+	if (img_read_ctx(context, &buf, &view))
+		return NULL;
+	grown = realloc(restored, (nr_restored + 1) * sizeof(*grown));
+	if (grown) {
+		restored = grown;
+		grown += nr_restored;
+		grown->context = context;
+	}
+	ret = grown ? build_and_keep(&view, shared, &grown->built) : -ENOMEM;
+	free(buf);
+	if (ret)
+		return NULL;
+	nr_restored++;
+	return grown;
+}
+
+int restore_file(uint32_t id)
+{
+	struct restored *ctx;
+	struct img_fd img;
+	size_t i;
+	int ret;
+
+	ret = img_read_fd(id, &img);
+	if (ret == -ENOENT)
+		return -ENOTSUP;
+	if (ret)
+		return ret;
+	ctx = find_restored(img.context);
+	if (!ctx)
+		ctx = restore_context(img.context);
+	if (!ctx)
+		return -EIO;
+	for (i = 0; i < ctx->built.nr_files; i++) {
+		struct built_file *file = &ctx->built.files[i];
+		int fd = file->fd;
+
+		if (file->kind != img.kind || file->file_id != img.file_id || fd < 0)
+			continue;
+		if (fcntl(fd, F_SETFL, img.flags)) {
+			ret = -errno;
+			pr_err("can't set the flags of descriptor %#x: %s", id, strerror(-ret));
+			return ret;
+		}
+		file->fd = -1;
+		return fd;
+	}
+	pr_err("descriptor %#x is not in the image of its context %u", id, img.context);
+	return -EINVAL;
+}
