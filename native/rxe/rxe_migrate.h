@@ -70,7 +70,6 @@ void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);
 int rxe_migr_stop_qp(struct rxe_qp *qp);
 int rxe_migr_resume_qp(struct rxe_qp *qp);
-int rxe_migr_refresh_source(struct rxe_qp *qp);
 void rxe_migr_resume_work(struct work_struct *work);
 void rxe_migr_news_work(struct work_struct *work);
 

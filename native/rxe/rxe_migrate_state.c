@@ -97,7 +97,7 @@ out:
  * peer may have become local (its packets are looped back then): an address
  * that left this host and came back gets a new slot in the GID table.
  */
-int rxe_migr_refresh_source(struct rxe_qp *qp)
+static int rxe_migr_refresh_source(struct rxe_qp *qp)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
 	const struct ib_gid_attr *attr;
@@ -168,19 +168,12 @@ static bool rxe_migr_connected(struct rxe_qp *qp)
 
 int rxe_migr_resume_qp(struct rxe_qp *qp)
 {
-	int err = 0;
-
 	mutex_lock(&qp->migr.mutex);
 	if (!(qp->migr.flags & ROAM_RXE_STOPPED))
 		goto out;
 
 	rxe_migr_freeze(qp);
 	if (rxe_migr_connected(qp)) {
-		err = rxe_migr_refresh_source(qp);
-		if (err) {
-			rxe_migr_thaw(qp);
-			goto out;
-		}
 		rxe_migr_rewind(qp);
 		qp->migr.resume_tries = 0;
 		rxe_migr_set(qp, ROAM_RXE_STOPPED, ROAM_RXE_RESUMING);
@@ -191,7 +184,7 @@ int rxe_migr_resume_qp(struct rxe_qp *qp)
 	rxe_migr_thaw(qp);
 out:
 	mutex_unlock(&qp->migr.mutex);
-	return err;
+	return 0;
 }
 
 /*
@@ -216,7 +209,9 @@ void rxe_migr_resume_work(struct work_struct *work)
 		return;
 	}
 
-	rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
+	/* An address that has just come here gets its GID a moment later. */
+	if (!rxe_migr_refresh_source(qp))
+		rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
 
 	delay = RXE_MIGR_RESUME_FIRST << min(qp->migr.resume_tries++, 10U);
 	queue_delayed_work(system_unbound_wq, &qp->migr.resume_work,
