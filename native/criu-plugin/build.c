@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "build.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -74,28 +75,42 @@ static int add_file(struct built *out, uint32_t kind, uint64_t id, int fd)
 	return 0;
 }
 
-/* In the order of the dump: the first async event file becomes the default. */
+static int build_file(struct build *b, uint32_t kind, uint64_t id)
+{
+	bool async = kind == IMG_FD_ASYNC;
+	int fd, ret;
+
+	if (build_event_file(b, kind, id) >= 0)
+		return 0;
+	ret = async ? uverbs_alloc_async(b->fd, &fd) : uverbs_create_comp_channel(b->fd, &fd);
+	if (ret) {
+		pr_err("can't create %s: %s", async ? "an async event file"
+						    : "a completion channel", strerror(-ret));
+		return ret;
+	}
+	return add_file(b->out, kind, id, fd);
+}
+
+/* Those of the dump come first: the first async event file is the default one,
+ * to which QPs and CQs report. */
 static int build_files(struct build *b)
 {
 	const struct roam_rxe_rec *rec;
+	size_t i;
 	int ret = 0;
 
 	for (rec = img_next_record(b->dump, NULL); rec && !ret;
 	     rec = img_next_record(b->dump, rec)) {
 		const struct roam_rxe_file *file = (const void *)rec;
-		bool async = rec->type == ROAM_RXE_T_ASYNC;
-		int fd;
 
-		if (!async && rec->type != ROAM_RXE_T_COMP_CHANNEL)
-			continue;
-		ret = async ? uverbs_alloc_async(b->fd, &fd) : uverbs_create_comp_channel(b->fd, &fd);
-		if (ret)
-			pr_err("can't create a %s: %s", rxe_client_type_name(rec->type),
-			       strerror(-ret));
-		else
-			ret = add_file(b->out, async ? IMG_FD_ASYNC : IMG_FD_COMP_CHANNEL,
-				       file->id, fd);
+		if (rec->type == ROAM_RXE_T_ASYNC)
+			ret = build_file(b, IMG_FD_ASYNC, file->id);
+		else if (rec->type == ROAM_RXE_T_COMP_CHANNEL)
+			ret = build_file(b, IMG_FD_COMP_CHANNEL, file->id);
 	}
+	for (i = 0; i < b->nr_fds && !ret; i++)
+		if (b->fds[i].kind != IMG_FD_UVERBS)
+			ret = build_file(b, b->fds[i].kind, b->fds[i].file_id);
 	return ret;
 }
 
@@ -267,10 +282,11 @@ static int open_context(struct build *b)
 	return ret;
 }
 
-int build_context(const struct img_ctx_view *view, const struct rxe_device *device,
-		  struct built *out)
+int build_context(const struct img_ctx_view *view, const struct img_fd *fds, size_t nr_fds,
+		  const struct rxe_device *device, struct built *out)
 {
-	struct build b = { .device = device, .dump = view->dump, .out = out };
+	struct build b = { .device = device, .dump = view->dump, .fds = fds, .nr_fds = nr_fds,
+			   .out = out };
 	const char *why;
 	int ret;
 

@@ -32,10 +32,12 @@ struct built {
  * lowest free handle, so the handles 0 to the highest are first filled with
  * PDs; then each object is created where the PD that holds its handle was
  * freed, CQs before MRs before QPs; the PDs that were PDs stay, the rest goes.
+ * fds are the descriptor images of the context: of its event files the dump has
+ * only those that an object reports to.
  * Returns 0 or a negative errno, the reason logged and nothing left behind.
  */
-int build_context(const struct img_ctx_view *view, const struct rxe_device *device,
-		  struct built *out);
+int build_context(const struct img_ctx_view *view, const struct img_fd *fds, size_t nr_fds,
+		  const struct rxe_device *device, struct built *out);
 void built_free(struct built *built);
 
 /* ---- between build.c and build_qp.c ---- */
@@ -45,6 +47,8 @@ struct build {
 	const struct rxe_device *device;
 	const struct roam_rxe_dump_hdr *dump;
 	const struct roam_rxe_rec **table;	/* by handle */
+	const struct img_fd *fds;
+	size_t nr_fds;
 	struct built *out;
 };
 
@@ -54,7 +58,7 @@ int build_check_handle(const struct roam_rxe_rec *rec, uint32_t handle);
 int build_note_queue(struct build *b, const struct roam_rxe_rec *rec, const char *which,
 		     const struct roam_rxe_queue *old, const struct uverbs_queue_map *new);
 
-/* The event file with an id, -1 for id 0 or one that is not open any more. */
+/* The event file with an id, -1: none (an object without one has id 0). */
 int build_event_file(const struct build *b, uint32_t kind, uint64_t id);
 
 int build_qp(struct build *b, const struct roam_rxe_qp *qp);

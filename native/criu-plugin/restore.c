@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Restoring descriptors: runs inside the task that gets them, where whatever
  * is left open stays with the application. */
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,15 +48,35 @@ static struct restored *find_restored(uint32_t context)
 	return NULL;
 }
 
-/* Calls each() for every descriptor image of a context. */
-static int for_each_fd_image(uint32_t context, void (*each)(const struct img_fd *, void *),
-			     void *arg)
+/* What the image directory has of a context's descriptors. */
+struct fd_images {
+	struct img_fd *list;
+	size_t count;
+};
+
+static int add_fd_image(struct fd_images *images, uint32_t context, uint32_t id)
+{
+	struct img_fd img, *grown;
+	int ret = img_read_fd(id, &img);
+
+	if (ret || img.context != context)
+		return ret;
+	grown = realloc(images->list, (images->count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	images->list = grown;
+	grown[images->count++] = img;
+	return 0;
+}
+
+static int find_fd_images(struct fd_images *images, uint32_t context)
 {
 	struct dirent *entry;
 	int ret = 0;
 	DIR *dir;
 	int fd = openat(criu_get_image_dir(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	*images = (struct fd_images){ 0 };
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
 		ret = -errno;
@@ -67,62 +86,50 @@ static int for_each_fd_image(uint32_t context, void (*each)(const struct img_fd 
 		return ret;
 	}
 	while (!ret && (entry = readdir(dir))) {
-		struct img_fd img;
 		uint32_t id;
 		int end = 0;
 
-		if (sscanf(entry->d_name, "roam-rdma-fd-%x.img%n", &id, &end) != 1 || !end ||
-		    entry->d_name[end])
-			continue;
-		ret = img_read_fd(id, &img);
-		if (!ret && img.context == context)
-			each(&img, arg);
+		if (sscanf(entry->d_name, "roam-rdma-fd-%x.img%n", &id, &end) == 1 && end &&
+		    !entry->d_name[end])
+			ret = add_fd_image(images, context, id);
 	}
 	closedir(dir);
 	return ret;
 }
 
-struct claim {
-	const struct built *built;
-	bool *claimed;
-	int number;	/* of the uverbs file */
-};
-
-static void claim_file(const struct img_fd *img, void *arg)
+static bool is_claimed(const struct fd_images *images, const struct built_file *file)
 {
-	struct claim *claim = arg;
 	size_t i;
 
-	if (img->kind == IMG_FD_UVERBS)
-		claim->number = img->number;
-	for (i = 0; i < claim->built->nr_files; i++)
-		if (claim->built->files[i].kind == img->kind &&
-		    claim->built->files[i].file_id == img->file_id)
-			claim->claimed[i] = true;
+	for (i = 0; i < images->count; i++)
+		if (images->list[i].kind == file->kind && images->list[i].file_id == file->file_id)
+			return true;
+	return false;
 }
 
 /* Closes the event files that no process has a descriptor of: nobody will ask
- * for them. */
-static int drop_unclaimed(uint32_t context, struct built *built, int *number)
+ * for them.  The objects that report to them keep them. */
+static void drop_unclaimed(const struct fd_images *images, struct built *built)
 {
-	bool claimed[built->nr_files];
-	struct claim claim = { .built = built, .claimed = claimed, .number = -1 };
 	size_t i;
-	int ret;
 
-	memset(claimed, 0, sizeof(claimed));
-	ret = for_each_fd_image(context, claim_file, &claim);
-	if (ret)
-		return ret;
-	*number = claim.number;
 	/* The first is the uverbs file, without which nothing can be asked for. */
 	for (i = 1; i < built->nr_files; i++) {
-		if (claimed[i])
+		if (is_claimed(images, &built->files[i]))
 			continue;
 		close(built->files[i].fd);
 		built->files[i].fd = -1;
 	}
-	return 0;
+}
+
+static int uverbs_number(const struct fd_images *images)
+{
+	size_t i;
+
+	for (i = 0; i < images->count; i++)
+		if (images->list[i].kind == IMG_FD_UVERBS)
+			return images->list[i].number;
+	return -1;
 }
 
 /*
@@ -200,22 +207,26 @@ static int build_and_keep(const struct img_ctx_view *view, struct shared_context
 			  struct built *built)
 {
 	const struct rxe_device *device = rxe_devices_for(&plugin_devices, view->dump->ib_name);
+	struct fd_images images;
 	int ret;
 
 	if (!device)
 		return -ENODEV;
-	ret = build_context(view, device, built);
+	ret = find_fd_images(&images, view->ctx->context);
+	if (!ret)
+		ret = build_context(view, images.list, images.count, device, built);
+	if (!ret) {
+		drop_unclaimed(&images, built);
+		shared->number = uverbs_number(&images);
+		ret = move_up(built, view->ctx->fd_floor);
+		if (!ret)
+			ret = publish(view, built);
+		if (ret)
+			built_free(built);
+	}
+	free(images.list);
 	if (ret)
 		return ret;
-	ret = drop_unclaimed(view->ctx->context, built, &shared->number);
-	if (!ret)
-		ret = move_up(built, view->ctx->fd_floor);
-	if (!ret)
-		ret = publish(view, built);
-	if (ret) {
-		built_free(built);
-		return ret;
-	}
 	shared->rdev = device->rdev;
 	shared->fd_floor = view->ctx->fd_floor;
 	atomic_store(&shared->built, 1);
