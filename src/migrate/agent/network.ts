@@ -9,6 +9,7 @@ import {
   rdmaLinks,
   removeAddress,
 } from '../address.js';
+import { awaitGid } from '../gid.js';
 import { run } from '../run.js';
 import { lockRuleset, type TcpEnds } from '../tcp.js';
 
@@ -66,6 +67,9 @@ export async function takeAddress(address: Cidr, wanted?: string) {
     /** The result's promise is not to be awaited before the restore: an announcement takes seconds. */
     run: async (): Promise<{ announced: Promise<string | undefined> }> => {
       await addAddress(address, dev);
+      for (const link of await rdmaLinks()) {
+        if (link.netdev === dev) await awaitGid(link.device, address.ip);
+      }
       const announcer = await arpAnnouncer();
       if (!announcer) return { announced: Promise.resolve(undefined) };
       return { announced: announce(address, dev, announcer).then(() => undefined, (error: Error) => error.message) };

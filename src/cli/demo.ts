@@ -1,0 +1,61 @@
+// `roam demo`, and the sampler that it runs on the peer.
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { runDemo } from '../demo/index.js';
+import { renderDemo } from '../demo/render.js';
+import { sample } from '../demo/sampler.js';
+import { fail } from './output.js';
+
+interface Flags {
+  json?: string;
+  iterations: string;
+  size: string;
+  keep?: boolean;
+}
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .option('--json <file>', 'also write the result as JSON')
+    .option('--iterations <n>', 'iterations of ib_send_bw', '3000')
+    .option('--size <bytes>', 'message size of ib_send_bw', '65536')
+    .option('--keep', 'leave the three nodes running')
+    .description('boot three SoftRoCE nodes and move a running ib_send_bw from one to another')
+    .addHelpText('after', '\nExample:\n  roam demo --json demo.json\n')
+    .action(async (flags: Flags) => {
+      const interrupted = new AbortController();
+      const onSignal = () => interrupted.abort();
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+      const say = (line: string) => process.stdout.write(`${line}\n`);
+      try {
+        const report = await runDemo({
+          iterations: Number(flags.iterations),
+          size: Number(flags.size),
+          keep: flags.keep ?? false,
+          signal: interrupted.signal,
+          say,
+        });
+        say(renderDemo(report));
+        if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
+        if (!report.ok) process.exitCode = 1;
+      } catch (error) {
+        fail(error, false);
+      } finally {
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
+      }
+    });
+
+  program
+    .command('sampler', { hidden: true })
+    .option('--device <name>', 'RDMA device', 'rxe0')
+    .option('--interval <ms>', 'time between samples', '10')
+    .description('report the longest times without a completion; ends with its standard input')
+    .action(async ({ device, interval }: { device: string; interval: string }) => {
+      const ended = new AbortController();
+      process.stdin.on('end', () => ended.abort()).on('error', () => ended.abort());
+      process.stdin.resume();
+      process.on('SIGTERM', () => ended.abort());
+      await sample(device, Number(interval), ended.signal, (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
+      process.stdin.destroy();
+    });
+}

@@ -1,0 +1,42 @@
+// The sampler on the peer, as the demo sees it.
+import { createInterface } from 'node:readline';
+import { RoamError } from '../errors.js';
+import type { LabNode } from '../lab/index.js';
+import type { Gap, SamplerLine } from './sampler.js';
+
+const INTERVAL_MS = 10;
+
+export class Watch {
+  received = 0;
+  #result?: { samples: number; gaps: Gap[] };
+  #stderr = '';
+  readonly #child: ReturnType<LabNode['spawn']>;
+
+  constructor(node: LabNode) {
+    this.#child = node.spawn(['roam', 'sampler', '--interval', String(INTERVAL_MS)]);
+    const { stdout, stderr } = this.#child;
+    if (stdout) createInterface({ input: stdout }).on('line', (line) => this.#read(line));
+    stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-2000);
+    });
+    this.#child.catch(() => {});
+  }
+
+  #read(line: string): void {
+    const said = JSON.parse(line) as SamplerLine;
+    if (said.type === 'progress') this.received = said.received;
+    else this.#result = said;
+  }
+
+  /** Ends the sampler; gaps from longest to shortest. @throws RoamError SAMPLER_FAILED */
+  async result(): Promise<{ samples: number; gaps: Gap[] }> {
+    this.#child.stdin?.end();
+    await this.#child;
+    if (!this.#result) throw new RoamError('SAMPLER_FAILED', `the sampler on the peer ended early: ${this.#stderr.trim()}`);
+    return this.#result;
+  }
+
+  abandon(): void {
+    this.#child.kill('SIGTERM');
+  }
+}
