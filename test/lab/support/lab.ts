@@ -1,0 +1,104 @@
+import { inject } from 'vitest';
+import { Lab, type LabNode } from '../../../dist/lab/index.js';
+
+export type { LabNode };
+export type NodeName = 'a' | 'b' | 'c';
+
+/** The address that a moving process takes with it, and the one of the peer that stays. */
+export const MOVING_IP = '10.0.1.7';
+export const STAYING_IP = '10.0.1.8';
+
+const WORKLOADS = '/usr/lib/roam/workloads';
+export const workload = (name: 'verdict' | 'qpstates' | 'unsupported'): string => `${WORKLOADS}/${name}`;
+
+const PROGRAMS = 'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat verdict qpstates unsupported tcpdump';
+
+let attached: Promise<Lab> | undefined;
+
+/** The lab of this test run. */
+export function sharedLab(): Promise<Lab> {
+  attached ??= Lab.attach(inject('lab'));
+  return attached;
+}
+
+export async function node(name: NodeName): Promise<LabNode> {
+  return (await sharedLab()).node(name);
+}
+
+/** Runs a shell script in a node; `$1`... are the arguments. */
+export async function script(name: NodeName, text: string, args: string[] = [], timeout = 60_000): Promise<string> {
+  const { stdout } = await (await node(name)).exec(['sh', '-c', text, 'sh', ...args], { timeout });
+  return stdout;
+}
+
+export async function addFloating(name: NodeName, ip: string): Promise<void> {
+  await script(name, 'ip addr add "$1/24" dev eth0', [ip]);
+}
+
+/** Index of the GID of an IPv4 address on rxe0, once the device has it. */
+export async function gidIndex(name: NodeName, ip: string): Promise<number> {
+  const hex = ip
+    .split('.')
+    .map((part) => Number(part).toString(16).padStart(2, '0'))
+    .join('');
+  const gid = `0000:0000:0000:0000:0000:ffff:${hex.slice(0, 4)}:${hex.slice(4)}`;
+  const found = await script(
+    name,
+    'for try in 1 2 3 4 5 6 7 8 9; do grep -ls "^$1" /sys/class/infiniband/rxe0/ports/1/gids/* && exit; sleep 0.3; done; exit 1',
+    [gid],
+  );
+  return Number(found.split('\n')[0]?.split('/').pop());
+}
+
+/** Ends what earlier tests left in every node: processes, floating addresses, sabotage of paths. */
+export async function sweep(): Promise<void> {
+  const { nodes } = await sharedLab();
+  await Promise.all(
+    nodes.map(({ name }) =>
+      script(
+        name as NodeName,
+        `for pid in $(pidof ${PROGRAMS}); do kill -9 $pid; done
+         ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -n1 -I% ip addr del % dev eth0
+         rm -f /root/*.out /root/*.pcap`,
+      ),
+    ),
+  );
+}
+
+export interface NodeHealth {
+  /** QPs that a process still owns. */
+  qps: string[];
+  /** What the kernel complained about since the last look. */
+  complaints: string[];
+}
+
+/** What must be empty in every node after a test: QPs of processes, complaints of the kernel. */
+export async function health(name: NodeName): Promise<NodeHealth> {
+  const qps = await script(
+    name,
+    // A process that has just been killed still needs a moment to let go of its QPs.
+    'for try in 1 2 3 4 5 6; do left=$(rdma resource show qp | grep " pid "); [ -z "$left" ] && break; sleep 0.5; done; echo "$left"',
+  );
+  const log = await script(name, 'dmesg -c | grep -E "BUG:|WARNING:|Oops|general protection|Call Trace|hung task" || true');
+  return { qps: lines(qps), complaints: lines(log) };
+}
+
+export function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+/** Value of one of rxe0's hardware counters, e.g. `rcvd_pkts`. */
+export async function counter(name: NodeName, counterName: string): Promise<number> {
+  return Number(await script(name, 'cat "/sys/class/infiniband/rxe0/ports/1/hw_counters/$1"', [counterName]));
+}
+
+/** Resolves when rxe0 has received `packets` more packets than now. */
+export async function dataFlows(name: NodeName, packets = 100, timeout = 60_000): Promise<void> {
+  await script(
+    name,
+    `f=/sys/class/infiniband/rxe0/ports/1/hw_counters/rcvd_pkts; start=$(cat $f)
+     until [ $(($(cat $f) - start)) -ge "$1" ]; do sleep 0.1; done`,
+    [String(packets)],
+    timeout,
+  );
+}

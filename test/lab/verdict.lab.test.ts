@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { useSweptLab } from './support/hooks.js';
+import { lines, script } from './support/lab.js';
+import {
+  goodVerdicts,
+  move,
+  progresses,
+  progressOf,
+  signal,
+  startWorkload,
+  verdictMove,
+  verdicts,
+} from './support/verdict.js';
+
+describe('every byte and every sequence number across a move', () => {
+  useSweptLab();
+
+  it('server, new address: SEND, WRITE, READ and atomics', async () => {
+    const { mover, stayer } = await verdictMove({ from: 'a', to: 'b', peer: 'c', moving: 'server', address: 'changed' });
+    for (const { ops } of [mover, stayer]) for (const count of Object.values(ops)) expect(count).toBeGreaterThan(0);
+  });
+
+  it('client, floating address, 8 QPs, events', async () => {
+    const args = ['--qps', '8', '--events'];
+    const { report } = await verdictMove({ from: 'b', to: 'a', peer: 'c', moving: 'client', address: 'floating', args });
+    expect(report.objects.qp).toHaveLength(8);
+  });
+
+  it('several contexts and threads, events', async () => {
+    const args = ['--multi-context', '2', '--threads', '3', '--events', '--size', '4096'];
+    const { report } = await verdictMove({ from: 'a', to: 'b', peer: 'c', moving: 'server', address: 'changed', args });
+    expect(report.objects.qp).toHaveLength(6);
+    expect(report.objects.cq).toBe(12);
+  });
+
+  it('a process tree with several RDMA processes', async () => {
+    const args = ['--fork', '3', '--size', '4096'];
+    const { report } = await verdictMove({ from: 'b', to: 'c', peer: 'a', moving: 'client', address: 'changed', args });
+    expect(report.pids).toHaveLength(4);
+  });
+
+  it('1 MiB messages', async () => {
+    const args = ['--size', '1048576'];
+    await verdictMove({ from: 'a', to: 'b', peer: 'c', moving: 'server', address: 'floating', args });
+  });
+
+  it('a slow connection, which rests at most moments', async () => {
+    const args = ['--rate', '20', '--events', '--qps', '2'];
+    await verdictMove({ from: 'c', to: 'b', peer: 'a', moving: 'client', address: 'changed', args });
+  });
+
+  it('to the host of its peer, and away again', async () => {
+    const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed' });
+    await progresses(test.stayer);
+    await move(test, 'c');
+    await progresses(test.mover);
+    await move(test, 'b');
+    await progresses(test.mover);
+    await signal(test.stayer, 'USR1');
+    await goodVerdicts(test);
+  });
+
+  it('both ends, one after the other', async () => {
+    const test = await startWorkload({ server: 'a', client: 'b', moving: 'server', address: 'changed' });
+    await progresses(test.stayer);
+    await move(test, 'c');
+    await progresses(test.mover);
+    [test.mover, test.stayer] = [test.stayer, test.mover];
+    await move(test, 'a');
+    await progresses(test.mover);
+    await signal(test.mover, 'USR1');
+    await goodVerdicts(test);
+  });
+
+  it('an idle connection that is used only after the move', async () => {
+    const args = ['--idle', '--count', '200', '--events'];
+    for (const first of ['mover', 'stayer'] as const) {
+      const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed', args });
+      await move(test, 'b');
+      expect(await progressOf(test.mover), 'an idle connection has no traffic').toBe(0);
+      await signal(test[first], 'USR1');
+      const { mover } = await goodVerdicts(test);
+      expect(mover.sent).toBeGreaterThan(50);
+    }
+  });
+
+  it('QPs in every state stay what they were, and can go on', async () => {
+    const test = await startWorkload({ program: 'qpstates', server: 'a', client: 'c', moving: 'server', address: 'changed' });
+    const before = await states('a', test.mover.pid);
+    expect(before).toEqual(['ERR', 'INIT', 'RESET', 'RTR', 'RTS', 'SQD']);
+    await move(test, 'b');
+    expect(await states('b', test.mover.pid)).toEqual(before);
+    await signal(test.stayer, 'USR1');
+    await signal(test.mover, 'USR1');
+    const all = await verdicts(test);
+    for (const { ok, errors } of all) expect({ ok, errors }).toEqual({ ok: true, errors: [] });
+  });
+});
+
+async function states(name: 'a' | 'b', pid: number): Promise<string[]> {
+  const text = await script(name, 'rdma resource show qp | grep " pid $1 "', [String(pid)]);
+  return lines(text)
+    .map((line) => / state (\w+)/.exec(line)?.[1] ?? line)
+    .sort();
+}
+
+describe('the workload itself', () => {
+  useSweptLab();
+
+  const faults = [
+    'corrupt',
+    'corrupt-write',
+    'corrupt-read@3',
+    'drop',
+    'repeat',
+    'drop-write',
+    'repeat-add',
+    'repeat-write',
+  ];
+  it.each(faults)('sees a fault: %s', async (fault) => {
+    const test = await startWorkload({
+      server: 'a',
+      client: 'b',
+      moving: 'server',
+      address: 'changed',
+      args: ['--count', '400'],
+      serverArgs: ['--fault', fault],
+    });
+    const all = await verdicts(test);
+    expect(all.map(({ ok }) => ok)).toContain(false);
+    expect(all.flatMap(({ errors }) => errors)).not.toEqual([]);
+  });
+});

@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config';
+
+/** A move takes seconds on emulated processors, and a machine that is busy makes it slower still. */
+const LAB_TEST_TIMEOUT = 180_000;
+/** Includes the first build of the guest image. */
+const LAB_BOOT_TIMEOUT = 900_000;
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    // A test that leaves a promise behind must not hide that.
+    dangerouslyIgnoreUnhandledErrors: false,
+    passWithNoTests: false,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'native',
+          include: ['test/native/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.lab.test.ts'],
+          pool: 'forks',
+          // One lab for all files, and its nodes' clocks, addresses and ids belong to one test at a time.
+          fileParallelism: false,
+          maxWorkers: 1,
+          globalSetup: ['test/lab/support/global-setup.ts'],
+          testTimeout: LAB_TEST_TIMEOUT,
+          hookTimeout: LAB_BOOT_TIMEOUT,
+        },
+      },
+    ],
+  },
+});
