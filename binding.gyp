@@ -4,14 +4,14 @@
     "have_verbs%": "<!(printf '#include <infiniband/verbs.h>' | ${CC:-cc} -E -x c - >/dev/null 2>&1 && echo 1 || echo 0)",
   },
   "target_defaults": {
-    "dependencies": ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except"],
-    "defines": ["NAPI_VERSION=9", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
+    # Not node-addon-api's own gyp targets: they break when node_modules is a symbolic link.
+    "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+    "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
     "cflags": ["-Wall", "-Wextra", "-fvisibility=hidden"],
-    "cflags_cc": ["-std=c++17"],
-    "sources": [
-      "native/util/fd_poll.cc",
-      "native/util/system_error.cc",
-    ],
+    "cflags_c": ["-std=c11", "-D_GNU_SOURCE"],
+    "cflags_cc": ["-std=c++17", "-fexceptions"],
+    "cflags_cc!": ["-fno-exceptions"],
+    "sources": ["native/util/system_error.cc"],
   },
   "targets": [
     {
@@ -20,7 +20,26 @@
         "native/sys/addon.cc",
         "native/sys/pidfd.cc",
         "native/sys/seqpacket.cc",
+        "native/util/fd_poll.cc",
       ],
     },
+  ],
+  "conditions": [
+    ["have_verbs==1", {
+      "targets": [
+        {
+          "target_name": "roam_verbs",
+          "include_dirs": ["native/include", "native/rxe-client"],
+          "libraries": ["-libverbs"],
+          "sources": [
+            "<!@(ls native/rxe-client/*.c)",
+            "native/verbs/addon.cc",
+            "native/verbs/devices.cc",
+            "native/verbs/rxe.cc",
+            "native/verbs/rxe_names.cc",
+          ],
+        },
+      ],
+    }],
   ],
 }

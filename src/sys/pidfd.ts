@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
-import { RoamError } from '../errors.js';
 import { sys, syscall } from './addon.js';
+import { OwnedFd } from './owned-fd.js';
 import { Readiness } from './readiness.js';
 
 /**
@@ -9,24 +9,22 @@ import { Readiness } from './readiness.js';
  */
 export class PidFd implements Disposable {
   readonly pid: number;
-  #fd: number | undefined;
+  readonly #owned: OwnedFd;
 
   private constructor(pid: number, fd: number) {
     this.pid = pid;
-    this.#fd = fd;
+    this.#owned = new OwnedFd(fd, `the pidfd of process ${pid}`);
   }
 
   /** @throws {SyscallError} pidfd_open(2): `ESRCH` when there is no such process. */
   static open(pid: number): PidFd {
-    return new PidFd(
-      pid,
-      syscall(() => sys().pidfdOpen(pid)),
-    );
+    const fd = syscall(() => sys().pidfdOpen(pid));
+    return new PidFd(pid, fd);
   }
 
+  /** @throws {RoamError} `CLOSED` */
   get fd(): number {
-    if (this.#fd !== undefined) return this.#fd;
-    throw new RoamError('CLOSED', `the pidfd of process ${this.pid} is closed`);
+    return this.#owned.fd;
   }
 
   /**
@@ -42,7 +40,7 @@ export class PidFd implements Disposable {
     );
   }
 
-  /** Sends a signal, by name or number. @throws {SyscallError} pidfd_send_signal(2) */
+  /** Sends a signal, by name or number; 0 only probes. @throws {SyscallError} pidfd_send_signal(2) */
   kill(signal: NodeJS.Signals | number): void {
     const number = typeof signal === 'number' ? signal : constants.signals[signal];
     syscall(() => sys().pidfdSendSignal(this.fd, number));
@@ -58,11 +56,9 @@ export class PidFd implements Disposable {
     }
   }
 
+  /** Idempotent. */
   close(): void {
-    if (this.#fd === undefined) return;
-    const fd = this.#fd;
-    this.#fd = undefined;
-    syscall(() => sys().closeFd(fd));
+    this.#owned.close();
   }
 
   [Symbol.dispose](): void {

@@ -66,9 +66,7 @@ export class Readiness {
         },
       };
       if (this.#closed) {
-        reject(
-          new SyscallError('the descriptor is closed', { code: 'EBADF', errno: 9, syscall: 'poll' }),
-        );
+        reject(new SyscallError('the descriptor is closed', { code: 'EBADF', errno: 9, syscall: 'poll' }));
         return;
       }
       this.#waiters.add(waiter);

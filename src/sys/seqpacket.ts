@@ -63,7 +63,10 @@ export class SeqPacket implements Disposable {
    * @throws {SyscallError} sendmsg(2): `EPIPE` when the peer is gone, `EMSGSIZE` when the message is
    * larger than the send buffer.
    */
-  async send(data: Uint8Array, options: { fds?: readonly number[]; signal?: AbortSignal } = {}): Promise<void> {
+  async send(
+    data: Uint8Array,
+    options: { fds?: readonly number[]; signal?: AbortSignal } = {},
+  ): Promise<void> {
     for (;;) {
       const { fd, readiness } = this.#use();
       if (syscall(() => sys().send(fd, data, options.fds))) return;

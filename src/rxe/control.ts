@@ -1,0 +1,89 @@
+import { RoamError, VerbsError } from '../errors.js';
+import { OwnedFd } from '../sys/index.js';
+import { verbs, verbsCall } from '../verbs/addon.js';
+import { checkAbi, rxeCall } from './call.js';
+import { qpInfo } from './qp.js';
+import type { QpInfo, RxeQuery } from './types.js';
+
+/** An rxe device as a whole: every QP on it, of any process. Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN. */
+export class RxeControl implements Disposable {
+  /** Name of the RDMA device, such as `rxe0`. */
+  readonly device: string;
+  readonly #owned: OwnedFd;
+
+  /** @internal Use {@link openRxe}. */
+  constructor(device: string, fd: number) {
+    this.device = device;
+    this.#owned = new OwnedFd(fd, `the control of ${device}`);
+  }
+
+  /** Module version and counters. @throws {RoamError} `ROAM_UNSUPPORTED` */
+  query(): RxeQuery {
+    const { fd } = this.#owned;
+    const answer = rxeCall(this.device, fd, () => verbs().rxeQuery(fd));
+    checkAbi(this.device, answer.abi);
+    return answer;
+  }
+
+  /** Every QP of the device. @throws {RoamError} `ROAM_UNSUPPORTED` @throws {VerbsError} `EPERM` */
+  listQps(): QpInfo[] {
+    const { fd } = this.#owned;
+    return rxeCall(this.device, fd, () => verbs().rxeListQps(fd, true)).map(qpInfo);
+  }
+
+  /** Stops one QP. @throws {VerbsError} `ENOENT` when there is no such QP. */
+  stop(qpn: number): void {
+    const { fd } = this.#owned;
+    rxeCall(this.device, fd, () => verbs().rxeStop(fd, qpn, true));
+  }
+
+  /** Lets a stopped QP go on, and tells its peer. @throws {VerbsError} `ENOENT` when there is no such QP. */
+  resume(qpn: number): void {
+    const { fd } = this.#owned;
+    rxeCall(this.device, fd, () => verbs().rxeResume(fd, qpn, true));
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#owned.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Opens an rxe device; without a name, the host's first. Opening works on the stock module too: what
+ * needs ours says so.
+ *
+ * @throws {RoamError} `NO_RDMA_DEVICE` @throws {VerbsError} `EACCES`, `EPERM`
+ */
+export function openRxe(device?: string): RxeControl {
+  if (device !== undefined) return new RxeControl(device, openDevice(device));
+  for (const name of verbsCall('the RDMA devices cannot be listed', () => verbs().rxeDevices())) {
+    const fd = openDevice(name);
+    const control = new RxeControl(name, fd);
+    if (verbs().rxeIsRxe(fd)) return control;
+    control.close();
+  }
+  throw noDevice('this host has no rxe device');
+}
+
+function openDevice(device: string): number {
+  try {
+    return verbsCall('an RDMA device cannot be opened', () => verbs().rxeOpen(device));
+  } catch (error) {
+    if (error instanceof VerbsError && error.code === 'ENODEV') {
+      throw noDevice(`there is no RDMA device ${device} here`, error);
+    }
+    throw error;
+  }
+}
+
+function noDevice(message: string, cause?: unknown): RoamError {
+  return new RoamError('NO_RDMA_DEVICE', message, {
+    cause,
+    remedy: 'make one: rdma link add rxe0 type rxe netdev eth0 (rdma-link(8))',
+  });
+}

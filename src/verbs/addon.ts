@@ -1,0 +1,97 @@
+import { VerbsError } from '../errors.js';
+import { loadAddon } from '../native.js';
+import type { DeviceInfo } from './devices.js';
+
+/** A QP as the addon reports it, see native/verbs/rxe.h. */
+export interface NativeQp {
+  qpn: number;
+  destQpn: number;
+  type: string;
+  state: string;
+  migrationFlags: string[];
+  pid: number;
+  reqPsn: number;
+  compPsn: number;
+  respPsn: number;
+  msn: number;
+  sgid: string;
+  dgid: string;
+  handle?: number;
+}
+
+export interface NativeQuery {
+  abi: number;
+  dumpVersion: number;
+  contextState: string;
+  moduleVersion: string;
+  counters: Record<
+    | 'nakStoppedSent'
+    | 'nakStoppedReceived'
+    | 'resumeSent'
+    | 'resumeReceived'
+    | 'resumeAcked'
+    | 'resumeRefused',
+    number
+  >;
+}
+
+export interface NativeUnsupported {
+  type: string;
+  id: number;
+  handle: number;
+  detail?: string;
+}
+
+export interface NativeContext {
+  fd: number;
+  targetFd: number;
+  references: number;
+  device: string;
+  isRxe: boolean;
+}
+
+interface VerbsAddon {
+  listDevices(): DeviceInfo[];
+  rxeAbi: number;
+  rxeDevices(): string[];
+  rxeOpen(device: string): number;
+  rxeIsRxe(fd: number): boolean;
+  rxeQuery(fd: number): NativeQuery;
+  rxeListQps(fd: number, wholeDevice: boolean): NativeQp[];
+  rxeCheck(fd: number): NativeUnsupported[];
+  rxeStop(fd: number, qpn: number, wholeDevice: boolean): void;
+  rxeResume(fd: number, qpn: number, wholeDevice: boolean): void;
+  processContexts(pid: number): { contexts: NativeContext[]; rdmaCmFd: number };
+  qpStateName(state: number): string;
+  qpTypeName(type: number): string;
+  contextStateName(state: number): string;
+  migrationFlags(bits: number): string[];
+}
+
+/** Loaded at first use: everything that needs no RDMA works without libibverbs. */
+let loaded: VerbsAddon | undefined;
+export function verbs(): VerbsAddon {
+  loaded ??= loadAddon<VerbsAddon>('roam_verbs');
+  return loaded;
+}
+
+const remedies: Record<string, string> = {
+  EPERM: 'run it as root, or with CAP_CHECKPOINT_RESTORE',
+  EACCES: 'run it as root, or with access to /dev/infiniband',
+  ENOENT: 'load ib_uverbs (modprobe ib_uverbs)',
+};
+
+/** Turns the system errors of `call` into {@link VerbsError}; `what` says which object it was about. */
+export function verbsCall<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const { code, errno, syscall, message } = error as NodeJS.ErrnoException;
+    if (code === undefined || errno === undefined || syscall === undefined) throw error;
+    throw new VerbsError(
+      `${what}: ${message}`,
+      { code, errno, syscall },
+      { cause: error, remedy: remedies[code] },
+    );
+  }
+}

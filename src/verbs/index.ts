@@ -1,0 +1,1 @@
+export { type DeviceInfo, type GidInfo, listDevices, type PortInfo } from './devices.js';
