@@ -33,7 +33,7 @@ export function criuFailure(facts: FailureFacts): CriuError {
   const crErrmsg = response?.crErrmsg || undefined;
   const firstError = firstCriuError(output) ?? (crErrmsg && (firstCriuError(crErrmsg) ?? crErrmsg.trim()));
 
-  const subject = `CRIU ${type.toLowerCase().replaceAll('_', '-')}`;
+  const subject = `CRIU ${type.replace('SINGLE_', '').toLowerCase().replaceAll('_', '-')}`;
   const reached = stage === undefined ? '' : ` after ${stage}`;
   let message: string;
   if (handlerError !== undefined) {

@@ -34,12 +34,14 @@ export class RxeControl implements Disposable {
   /** Stops one QP. @throws {VerbsError} `ENOENT` when there is no such QP. */
   stop(qpn: number): void {
     const { fd } = this.#owned;
+    checkQpn(qpn);
     rxeCall(this.device, fd, () => verbs().rxeStop(fd, qpn, true));
   }
 
   /** Lets a stopped QP go on, and tells its peer. @throws {VerbsError} `ENOENT` when there is no such QP. */
   resume(qpn: number): void {
     const { fd } = this.#owned;
+    checkQpn(qpn);
     rxeCall(this.device, fd, () => verbs().rxeResume(fd, qpn, true));
   }
 
@@ -68,6 +70,12 @@ export function openRxe(device?: string): RxeControl {
     control.close();
   }
   throw noDevice('this host has no rxe device');
+}
+
+/** To the module, number 0 means every QP of the context, which here is this process's own empty one. */
+function checkQpn(qpn: number): void {
+  if (Number.isInteger(qpn) && qpn > 0 && qpn <= 0xffffff) return;
+  throw new RangeError(`a QPN is a number from 1 to 16777215, not ${qpn}`);
 }
 
 function openDevice(device: string): number {
