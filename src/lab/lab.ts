@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { LabError } from '../errors.js';
 import { chooseAccel } from './accel.js';
 import { ensureImage } from './image/index.js';
@@ -131,11 +132,14 @@ async function makePlan(name: string, options: LabOptions, progress: (message: s
       code: 'LAB_MODULE',
       remedy: "use '--module stock'",
     });
+  const accel = await chooseAccel(image);
+  const { stdout: tscKhz } = await execa(image.payload.tscKhz);
   return {
     name,
     nodes: specs,
     image,
-    accel: await chooseAccel(image),
+    accel,
+    tscKhz: Number(tscKhz),
     memory: options.memory ?? 1024,
     bootTimeout: BOOT_TIMEOUT,
   };

@@ -24,12 +24,7 @@ export class NodeProcess {
     runDir: string,
   ) {
     this.#console = path.join(runDir, `${spec.name}.console`);
-    const args = qemuArgs(
-      spec,
-      plan.nodes.map((node) => node.name),
-      plan.image,
-      { accel: plan.accel, console: this.#console, memory: plan.memory },
-    );
+    const args = qemuArgs(spec, plan, this.#console);
     const log = openSync(path.join(runDir, `${spec.name}.qemu`), 'w');
     this.#qemu = spawn('qemu-system-x86_64', args, { stdio: ['ignore', log, log] });
     closeSync(log);

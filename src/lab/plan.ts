@@ -7,6 +7,8 @@ export interface LabPlan {
   nodes: NodeSpec[];
   image: GuestImage;
   accel: Accel;
+  /** Frequency of the host's time stamp counter in kHz; given to TCG guests, whose counter it is. */
+  tscKhz: number;
   /** Memory of a node in MiB. */
   memory: number;
   /** Time limit of a node's boot in ms. */

@@ -1,4 +1,4 @@
-import type { GuestImage } from './image/index.js';
+import type { LabPlan } from './plan.js';
 
 /** Which rdma_rxe a node loads: this package's or Debian's own. */
 export type RxeModule = 'roam' | 'stock';
@@ -38,12 +38,8 @@ export function tapNames(index: number): { net: string; control: string } {
 }
 
 /** Arguments for qemu-system-x86_64. Machine model, quirks and devices are decided here alone. */
-export function qemuArgs(
-  node: NodeSpec,
-  names: string[],
-  image: GuestImage,
-  options: { accel: Accel; console: string; memory: number },
-): string[] {
+export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): string[] {
+  const { image } = plan;
   const taps = tapNames(node.index);
   const mac = (net: number) => `52:54:00:77:0${net}:${node.index.toString(16).padStart(2, '0')}`;
   const nic = (id: string, tap: string, address: string) => [
@@ -53,10 +49,10 @@ export function qemuArgs(
     `virtio-net-pci,netdev=${id},mac=${address},romfile=`,
   ];
   return [
-    ...accelArgs(options.accel),
-    ...['-name', `roam-${node.name}`, '-machine', 'pc,usb=off,vmport=off', '-smp', '1', '-m', String(options.memory)],
+    ...accelArgs(plan.accel),
+    ...['-name', `roam-${node.name}`, '-machine', 'pc,usb=off,vmport=off', '-smp', '1', '-m', String(plan.memory)],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-serial', `file:${options.console}`],
+    ...['-serial', `file:${consoleFile}`],
     ...['-drive', `file=${image.base.rootDisk},format=raw,if=virtio,snapshot=on,cache=unsafe,aio=threads`],
     ...['-drive', `file=${image.payload.disk},format=raw,if=virtio,snapshot=on,cache=unsafe,aio=threads`],
     ...nic('net', taps.net, mac(0)),
@@ -65,8 +61,10 @@ export function qemuArgs(
     '-append',
     [
       'console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0 net.ifnames=0',
-      'random.trust_cpu=on no_timer_check tsc=reliable',
-      `roam_node=${node.name} roam_n=${node.index} roam_hosts=${names.join(',')} roam_module=${node.module}`,
+      'random.trust_cpu=on no_timer_check',
+      // Calibrated against emulated timers on a busy host, the guest's clock would run several times too fast.
+      ...(plan.accel === 'tcg' ? [`tsc=reliable tsc_early_khz=${plan.tscKhz}`] : []),
+      `roam_node=${node.name} roam_n=${node.index} roam_hosts=${plan.nodes.map((other) => other.name).join(',')} roam_module=${node.module}`,
     ].join(' '),
   ];
 }

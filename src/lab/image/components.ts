@@ -22,9 +22,9 @@ const ALL: Component[] = [
   {
     name: 'agent',
     target: 'guest',
-    inputs: ['src/lab/guest/agent.c'],
+    inputs: ['src/lab/guest/agent.c', 'src/lab/guest/tsc-khz.c'],
     needs: 'src/lab/guest/agent.c',
-    script: 'gcc -O2 -Wall -Wextra -static -o $OUT/agent $SRC/src/lab/guest/agent.c',
+    script: 'for p in agent tsc-khz; do gcc -O2 -Wall -Wextra -static -o $OUT/$p $SRC/src/lab/guest/$p.c; done',
   },
   {
     name: 'module',

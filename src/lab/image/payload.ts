@@ -11,6 +11,8 @@ import { stagePackage } from './package.js';
 export interface Payload {
   disk: string;
   initramfs: string;
+  /** Program for the host: prints the frequency of its time stamp counter. */
+  tscKhz: string;
   /** Names of the parts on it: `module`, `plugin`, ... Parts without sources in this checkout are absent. */
   parts: string[];
 }
@@ -47,6 +49,7 @@ export async function ensurePayload(base: BaseImage, onProgress: (message: strin
     const payload: Payload = {
       disk: path.join(dir, 'payload.ext4'),
       initramfs: path.join(dir, 'initramfs.gz'),
+      tscKhz: path.join(dir, 'tsc-khz'),
       parts: built.map(({ part }) => part.name),
     };
     if (await stat(dir).catch(() => undefined)) {
@@ -65,6 +68,7 @@ export async function ensurePayload(base: BaseImage, onProgress: (message: strin
     await stagePackage(path.join(stage, 'package'));
     await makeDisk(stage, path.join(scratch, 'payload.ext4'));
     await makeInitramfs(base, path.join(scratch, 'initramfs.gz'));
+    await cp(path.join(stage, 'guest/tsc-khz'), path.join(scratch, 'tsc-khz'));
     await rm(stage, { recursive: true });
     await rename(scratch, dir);
     await pruneCache('payload-', [path.basename(dir)], 2);
