@@ -1,6 +1,7 @@
 // The floating address: where it is, how it leaves one host and arrives at the other.
 import { isIP } from 'node:net';
 import { readdir, readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { RoamError } from '../errors.js';
@@ -25,24 +26,16 @@ export function parseCidr(text: string): Cidr {
   return { ip, prefix, family: family as 4 | 6 };
 }
 
-interface IpAddrEntry {
-  ifname: string;
-  addr_info?: { local?: string; prefixlen?: number }[];
-}
-
-/** Every address of this host, by device (`ip -j address show`). */
-export async function localAddresses(): Promise<{ dev: string; ip: string; prefix: number }[]> {
-  const entries = JSON.parse(await run('ip', ['-j', 'address', 'show'])) as IpAddrEntry[];
-  return entries.flatMap(({ ifname, addr_info = [] }) =>
-    addr_info.flatMap(({ local, prefixlen }) =>
-      local && prefixlen !== undefined ? [{ dev: ifname, ip: local, prefix: prefixlen }] : [],
-    ),
+/** Every address of this host's running devices. */
+export function localAddresses(): { dev: string; ip: string }[] {
+  return Object.entries(networkInterfaces()).flatMap(([dev, entries = []]) =>
+    entries.map(({ address }) => ({ dev, ip: address })),
   );
 }
 
 /** The device of this host that holds `ip`. */
-export async function deviceOf(ip: string): Promise<string | undefined> {
-  return (await localAddresses()).find((address) => address.ip === ip)?.dev;
+export function deviceOf(ip: string): string | undefined {
+  return localAddresses().find((address) => address.ip === ip)?.dev;
 }
 
 export async function removeAddress({ ip, prefix }: Cidr, dev: string): Promise<void> {

@@ -48,9 +48,16 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   const connection: { agent?: AgentClient } = {};
   try {
     const checked = await phases.run('preflight', hostname(), async () => {
-      const source = await readSource(parseTarget(options.target), options.ip, criu);
-      const agent = await AgentClient.connect(to, ssh, remoteRoam, criu);
-      connection.agent = agent;
+      const pid = parseTarget(options.target);
+      const connecting = AgentClient.connect(to, ssh, remoteRoam, criu).then((agent) => {
+        connection.agent = agent;
+        return agent;
+      });
+      // Both are awaited whatever becomes of the other, so that no connection is forgotten.
+      const [read, connected] = await Promise.allSettled([readSource(pid, options.ip, criu), connecting]);
+      if (read.status === 'rejected') throw read.reason;
+      if (connected.status === 'rejected') throw connected.reason;
+      const [source, agent] = [read.value, connected.value];
       const result = await preflight(source, agent, { tcpClose: options.tcpClose ?? false, carryLimit });
       if (result.findings.length > 0) throw new PreflightError(result.findings);
       return { ...result, source, agent };

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CriuError, MigrationError } from '../errors.js';
+import { CriuError, MigrationError, RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import { addAddress, announce, arpAnnouncer, removeAddress } from './address.js';
@@ -93,6 +93,9 @@ export class Move {
         return;
       }
       const reason = error instanceof CriuError && error.code === 'CRIU_CANCELLED' ? error.cause : error;
+      if (reason === error && !(await this.#sourceLives())) {
+        throw dump.fail(new RoamError('NO_SUCH_PROCESS', `process ${source.pid} ended by itself before it was frozen`), here);
+      }
       throw dump.fail(await keepCriuLog(reason, `${dir}/images/${DUMP_LOG}`, this.c.id), here);
     }
   }

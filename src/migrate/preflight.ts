@@ -30,7 +30,11 @@ export async function preflight(
   options: PreflightOptions,
 ): Promise<PreflightResult> {
   const programs = [...DESTINATION_PROGRAMS, ...(source.connections.length > 0 ? ['nft', 'ss'] : [])];
-  const destination = await agent.request('facts', { programs });
+  const destination = await agent.request('facts', {
+    programs,
+    rdma: source.rdma.contexts > 0,
+    announce: source.address?.cidr.family === 4,
+  });
   const files = await compareFiles(source, agent, destination.hostname, options);
   const findings = [
     ...judgeTree(source),

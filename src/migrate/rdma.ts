@@ -1,17 +1,15 @@
 // What RDMA objects processes and hosts hold.
 import { RoamError } from '../errors.js';
-import { openRxe, processContexts } from '../rxe/index.js';
+import { openRxe, processContexts, type RxeContext } from '../rxe/index.js';
 import { rdmaLinks } from './address.js';
 import { run } from './run.js';
 import type { MovedObjects } from './types.js';
-
-export type RxeContext = Awaited<ReturnType<typeof processContexts>>[number];
 
 /** Runs `fn` with every verbs context of the given processes, and lets go of them afterwards. */
 export async function withContexts<T>(pids: number[], fn: (contexts: RxeContext[]) => Promise<T> | T): Promise<T> {
   const contexts: RxeContext[] = [];
   try {
-    for (const pid of pids) contexts.push(...(await processContexts(pid)));
+    for (const pid of pids) contexts.push(...processContexts(pid));
     return await fn(contexts);
   } finally {
     for (const context of contexts) context.close();
@@ -61,6 +59,9 @@ export async function deviceQps(): Promise<DeviceQp[]> {
   return qps;
 }
 
+/** The stock module, or a host on which nothing of RDMA is installed. */
+const NO_MODULE = new Set(['ROAM_UNSUPPORTED', 'ADDON_NOT_BUILT', 'ADDON_NOT_LOADABLE']);
+
 /** Version of the migratable module behind the host's first RDMA device; undefined: stock or none. */
 export async function moduleVersion(): Promise<string | undefined> {
   const [link] = await rdmaLinks();
@@ -73,7 +74,7 @@ export async function moduleVersion(): Promise<string | undefined> {
       rxe.close();
     }
   } catch (error) {
-    if (error instanceof RoamError && error.code === 'ROAM_UNSUPPORTED') return undefined;
+    if (error instanceof RoamError && NO_MODULE.has(error.code)) return undefined;
     throw error;
   }
 }
@@ -86,7 +87,7 @@ export async function objectsOf(pids: number[]): Promise<MovedObjects> {
     resources('cq'),
     withContexts(pids, (contexts) =>
       contexts.flatMap((context) =>
-        context.listQps().map(({ qpn, destQpn, type, state }) => ({ qpn, destQpn, type, state })),
+        context.listQps().map(({ qpn, destQpn, type, state }) => ({ qpn, destQpn, type, state, device: context.device })),
       ),
     ),
   ]);

@@ -1,4 +1,5 @@
 // Short-lived helper programs, apart from the terminal's signals.
+import { access, constants } from 'node:fs/promises';
 import { execa } from 'execa';
 import { RoamError } from '../errors.js';
 
@@ -31,11 +32,13 @@ export async function run(
   return result.stdout;
 }
 
+const ADMINISTRATOR_PATH = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
 /** Whether a program is found on PATH or in the system's administrator directories. */
 export async function hasProgram(name: string): Promise<boolean> {
-  const found = await execa('sh', ['-c', 'command -v "$1"', 'sh', name], {
-    reject: false,
-    env: { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` },
-  });
-  return found.exitCode === 0;
+  const directories = [...(process.env.PATH ?? '').split(':'), ...ADMINISTRATOR_PATH];
+  const found = await Promise.all(
+    directories.map((dir) => access(`${dir}/${name}`, constants.X_OK).then(() => true, () => false)),
+  );
+  return found.includes(true);
 }

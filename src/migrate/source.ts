@@ -51,6 +51,7 @@ export async function readSource(pid: number, ip: string | undefined, criu: stri
     }),
   );
   const cidr = ip === undefined ? undefined : parseCidr(ip);
+  const rdma = await readRdma(pids, fds);
   return {
     pid,
     tasks,
@@ -61,9 +62,9 @@ export async function readSource(pid: number, ip: string | undefined, criu: stri
     bound: unique(sockets.flatMap(({ tcp, udp }) => [...tcp.listeners, ...udp])),
     foreignNamespaces: await foreignNamespaces(pid),
     shellJob: tasks[0]?.sid !== pid,
-    rdma: await readRdma(pids, fds),
-    ...(cidr ? { address: { cidr, dev: await deviceOf(cidr.ip) } } : {}),
-    host: await hostFacts(criu, []),
+    rdma,
+    ...(cidr ? { address: { cidr, dev: deviceOf(cidr.ip) } } : {}),
+    host: await hostFacts(criu, { programs: [], rdma: rdma.contexts > 0, announce: cidr?.family === 4 }),
     hostname: hostname(),
     memory: tasks.reduce((sum, task) => sum + task.memory, 0),
   };

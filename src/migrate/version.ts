@@ -1,9 +1,8 @@
 // Which versions of everything run on this host.
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { release } from 'node:os';
 import { Criu } from '../criu/index.js';
 import { moduleVersion } from './rdma.js';
-import { run } from './run.js';
 import type { HostVersions } from './types.js';
 
 export async function packageVersion(): Promise<string> {
@@ -18,10 +17,16 @@ export async function criuVersion(path: string): Promise<string> {
   return `${major}.${minor}${sublevel ? `.${sublevel}` : ''}`;
 }
 
-/** Version of the installed libibverbs, as the package manager or the library's file name tells it. */
+/** Where the loader finds libibverbs; its full name ends in the version of rdma-core: libibverbs.so.1.14.56.1. */
+const LIBRARY_DIRECTORIES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+
 async function rdmaCoreVersion(): Promise<string | undefined> {
-  const query = ['-f=${Version}', '-W', 'libibverbs1'];
-  return (await run('dpkg-query', query).catch(() => '')) || undefined;
+  for (const dir of LIBRARY_DIRECTORIES) {
+    const file = await realpath(`${dir}/libibverbs.so.1`).catch(() => '');
+    const version = /\.so\.1\.\d+\.([\d.]+)$/.exec(file)?.[1];
+    if (version) return version;
+  }
+  return undefined;
 }
 
 export async function hostVersions(criu: string): Promise<HostVersions> {

@@ -7,7 +7,7 @@ import { parseStat, statusBytes } from '../proc.js';
 import { deviceQps, moduleVersion, mrKeys } from '../rdma.js';
 import { hasProgram } from '../run.js';
 import { hostVersions } from '../version.js';
-import type { HashedFile, HostFacts } from './protocol.js';
+import type { FactsWanted, HashedFile, HostFacts } from './protocol.js';
 
 /** Where CRIU 4 looks for plugins, unless CRIU_LIBS_DIR says otherwise. */
 const PLUGIN_DIRECTORIES = ['/usr/lib/criu', '/usr/local/lib/criu', '/var/lib/criu'];
@@ -20,8 +20,9 @@ async function hasPlugin(): Promise<boolean> {
   return found.includes(true);
 }
 
-export async function hostFacts(criu: string, programs: string[]): Promise<HostFacts> {
-  const migratable = (await moduleVersion()) !== undefined;
+export async function hostFacts(criu: string, wanted: FactsWanted): Promise<HostFacts> {
+  const { programs } = wanted;
+  const migratable = wanted.rdma && (await moduleVersion()) !== undefined;
   const [versions, criuPlugin, addresses, links, qpns, keys, memory, announcer] = await Promise.all([
     hostVersions(criu),
     hasPlugin(),
@@ -30,7 +31,7 @@ export async function hostFacts(criu: string, programs: string[]): Promise<HostF
     migratable ? deviceQps() : [],
     migratable ? mrKeys() : [],
     readFile('/proc/meminfo', 'utf8'),
-    arpAnnouncer(),
+    wanted.announce ? arpAnnouncer() : undefined,
   ]);
   const present = await Promise.all(programs.map(hasProgram));
   return {

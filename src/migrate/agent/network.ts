@@ -56,7 +56,7 @@ async function deviceFor({ ip }: Cidr, wanted?: string): Promise<string> {
 /** Takes the address and tells the neighbours. */
 export async function takeAddress(address: Cidr, wanted?: string) {
   const dev = await deviceFor(address, wanted);
-  const present = (await localAddresses()).some(({ ip }) => ip === address.ip);
+  const present = localAddresses().some(({ ip }) => ip === address.ip);
   if (present) {
     throw new RoamError('ADDRESS_TAKEN', `${address.ip} is already on this host`, {
       remedy: 'remove it, or move without --ip',

@@ -16,6 +16,16 @@ export interface HashedFile extends FileFact {
   sha256?: string;
 }
 
+/** Each fact costs time; only what the migration needs is asked for. */
+export interface FactsWanted {
+  /** Programs that must be there. */
+  programs: string[];
+  /** QPNs and keys in use. */
+  rdma: boolean;
+  /** Whether an IPv4 address can be announced. */
+  announce: boolean;
+}
+
 export interface HostFacts {
   hostname: string;
   versions: HostVersions;
@@ -35,7 +45,7 @@ export interface HostFacts {
 
 export interface AgentOps {
   hello: { args: { criu: string }; result: { protocol: number; version: string } };
-  facts: { args: { programs: string[] }; result: HostFacts };
+  facts: { args: FactsWanted; result: HostFacts };
   /** Which of the process, thread, group and session ids are taken. */
   takenIds: { args: { ids: number[] }; result: { id: number; comm: string }[] };
   /** Size of each path, -1 where there is none, -2 for a directory. */

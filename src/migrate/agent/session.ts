@@ -43,7 +43,7 @@ export class AgentSession {
       return { protocol: PROTOCOL_VERSION, version: await packageVersion() };
     },
     ping: async () => null,
-    facts: async ({ programs }) => facts.hostFacts(this.#criu, programs),
+    facts: async (wanted) => facts.hostFacts(this.#criu, wanted),
     takenIds: async ({ ids }) => facts.takenIds(ids),
     sizes: async ({ paths }) => facts.sizes(paths),
     identical: async ({ files }) => facts.identical(files),

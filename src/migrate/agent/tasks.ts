@@ -73,7 +73,7 @@ export async function resumeTree(pids: number[], stopped: number[]) {
   const counts = await withContexts(pids, async (contexts) => {
     let qps = 0;
     for (const context of contexts) {
-      await context.resume();
+      context.resume();
       qps += context.listQps().length;
     }
     return { contexts: contexts.length, qps };
