@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const prefix = /^(?:\(\d+\.\d+\)\s*)?(?:\s*\d+:\s*)?Error \([^)]*\):\s*/;
 
 /** Logged as errors although CRIU goes on unharmed: they would hide the reason of a failure. */
-const harmless = [/^rlimit: Can't setup RLIMIT_NOFILE for self/];
+const harmless = [/^rlimit: Can't setup RLIMIT_NOFILE for self/, /^tun: Unable to create tun/];
 
 /**
  * The first error in a CRIU log, without time, task and source position; `undefined` when there is
