@@ -1,0 +1,72 @@
+// Runs the test steps one after the other, all of them even when one fails, and ends with one line
+// of sums. Steps: lint, unit, native, lab.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const scratch = mkdtempSync(path.join(tmpdir(), 'roam-tests-'));
+const sums = { passed: 0, failed: 0 };
+
+function count(ok) {
+  sums[ok ? 'passed' : 'failed']++;
+  return ok;
+}
+
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+/** Runs vitest projects. A run that dies without a result is one failure. */
+function vitest(...projects) {
+  const report = path.join(scratch, `${projects.join('-')}.json`);
+  const flags = projects.flatMap((name) => ['--project', name]);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const ok = run('node_modules/.bin/vitest', ['run', ...flags, ...reporters]);
+  const result = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined;
+  sums.passed += result?.numPassedTests ?? 0;
+  sums.failed += result?.numFailedTests ?? 0;
+  if (!ok && !result?.numFailedTests) count(false);
+}
+
+/** C tests: each is one program over the plugin's sources, with sanitizers. */
+function nativeTests() {
+  const dir = path.join(root, 'test/native');
+  for (const file of readdirSync(dir).filter((name) => name.endsWith('_test.c'))) {
+    const source = readFileSync(path.join(dir, file), 'utf8');
+    const program = path.join(scratch, file.replace('.c', ''));
+    // A test names the sources that it is linked with in its own head comment.
+    const sources = [...source.matchAll(/^ \*.*?((?:native\/\S+\.c\s*)+)/gm)].flatMap((m) => m[1].trim().split(/\s+/));
+    const args = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover', '-Inative/include', '-Inative/criu-plugin'];
+    const built = run('cc', [...args, '-o', program, path.join('test/native', file), ...sources]);
+    const ok = count(built && run(program, []));
+    process.stdout.write(`${ok ? 'ok' : 'FAILED'}  test/native/${file}\n`);
+  }
+}
+
+const steps = {
+  lint: () => count(run('node_modules/.bin/biome', ['check', '.'])),
+  unit: () => vitest('unit'),
+  native: () => {
+    nativeTests();
+    vitest('native');
+  },
+  lab: () => vitest('lab'),
+};
+
+const wanted = process.argv.slice(2);
+for (const name of wanted)
+  if (!steps[name]) {
+    process.stderr.write(`no step '${name}'; the steps are ${Object.keys(steps).join(', ')}\n`);
+    process.exit(2);
+  }
+for (const [name, step] of Object.entries(steps)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  process.stdout.write(`== ${name}\n`);
+  step();
+}
+rmSync(scratch, { recursive: true, force: true });
+process.stdout.write(`${sums.passed} passed, ${sums.failed} failed\n`);
+process.exitCode = sums.failed > 0 || sums.passed === 0 ? 1 : 0;
