@@ -48,7 +48,7 @@ enum roam_rxe_restore_method {
 	ROAM_RXE_METHOD_RESTORE_CQ,		/* HANDLE (CQ), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_RESTORE_MR,		/* HANDLE (MR), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_RESTORE_QP,		/* HANDLE (QP), REQ: roam_rxe_buf (one record) */
-	ROAM_RXE_METHOD_PIN,			/* no attribute */
+	ROAM_RXE_METHOD_PIN,			/* FD (the uverbs file itself) */
 };
 
 enum roam_rxe_attr {

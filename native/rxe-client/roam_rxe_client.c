@@ -200,6 +200,7 @@ int rxe_client_pin(int fd)
 	struct uverbs_cmd cmd;
 
 	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_PIN);
+	uverbs_cmd_fd(&cmd, ROAM_RXE_ATTR_FD, fd);
 	return uverbs_cmd_run(fd, &cmd);
 }
 

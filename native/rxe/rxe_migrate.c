@@ -112,6 +112,10 @@ void rxe_migr_ctx_exit(struct rxe_ucontext *uc)
 	if (uc->migr.mm)
 		mmdrop(uc->migr.mm);
 	uc->migr.mm = NULL;
+	put_pid(uc->migr.owner);
+	uc->migr.owner = NULL;
+	put_cred(uc->migr.opener);
+	uc->migr.opener = NULL;
 }
 
 void rxe_migr_qp_init(struct rxe_qp *qp)

@@ -65,6 +65,9 @@ bool rxe_migr_mmap_ok(struct ib_ucontext *a, struct ib_ucontext *b);
 bool rxe_migr_mmap_keep(struct ib_ucontext *context);
 int rxe_migr_pin(struct rxe_ucontext *uc);
 
+/* rxe_migrate_file.c: the uverbs file of a restored context */
+int rxe_migr_adopt_file(struct rxe_ucontext *uc, int fd);
+
 /* rxe_migrate_state.c: stop and resume */
 void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);

@@ -13,7 +13,9 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+struct cred;
 struct mm_struct;
+struct pid;
 
 struct rxe_migr_dev {
 	struct list_head	list;		/* rxe_migr_devs */
@@ -33,6 +35,8 @@ struct rxe_migr_ctx {
 	u32			wanted_qpn;
 	u32			wanted_key;
 	struct mm_struct	*mm;		/* mmgrab'ed by RESTORE_BEGIN */
+	struct pid		*owner;		/* the process that called it */
+	const struct cred	*opener;	/* what the file had before PIN */
 };
 
 /* The peer's Resume as it came in, until the work item has acted on it. */

@@ -268,6 +268,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_BEGIN)(struct uverbs_attr_bund
 		/* the memory that MRs are pinned in, once it is there */
 		uc->migr.mm = current->mm;
 		mmgrab(uc->migr.mm);
+		uc->migr.owner = get_task_pid(current, PIDTYPE_TGID);
 		WRITE_ONCE(uc->migr.state, ROAM_RXE_CTX_RESTORING);
 	}
 	mutex_unlock(&uc->migr.lock);
@@ -383,12 +384,16 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_QP)(struct uverbs_attr_bundle 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_PIN)(struct uverbs_attr_bundle *attrs)
 {
 	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	int err, fd;
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
 	if (!rxe_migr_privileged())
 		return -EPERM;
-	return rxe_migr_pin(uc);
+	err = uverbs_get_raw_fd(&fd, attrs, ROAM_RXE_ATTR_FD);
+	if (!err)
+		err = rxe_migr_adopt_file(uc, fd);
+	return err ?: rxe_migr_pin(uc);
 }
 
 #define RXE_MIGR_REQ(type)						\
@@ -432,7 +437,8 @@ DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_RESTORE_QP,
 	UVERBS_ATTR_IDR(ROAM_RXE_ATTR_HANDLE, UVERBS_OBJECT_QP,
 			UVERBS_ACCESS_WRITE, UA_MANDATORY),
 	RXE_MIGR_REQ(struct roam_rxe_buf));
-DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_PIN);
+DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_PIN,
+	UVERBS_ATTR_RAW_FD(ROAM_RXE_ATTR_FD, UA_MANDATORY));
 
 DECLARE_UVERBS_GLOBAL_METHODS(ROAM_RXE_OBJECT_MIGR,
 	&UVERBS_METHOD(ROAM_RXE_METHOD_QUERY),
