@@ -13,7 +13,6 @@
 #include "image_io.h"
 #include "log.h"
 #include "plugin.h"
-#include "vma.h"
 #include "watch.h"
 
 /* CRIU writes the names of plugins into its inventory since 4.1, so that a
@@ -36,7 +35,6 @@ static struct dump_context *contexts;
 static size_t nr_contexts;
 static int *watchers;
 static size_t nr_watchers;
-static struct vma_list vmas;
 static bool paused_any;
 
 static struct dump_context *find_context(int fd)
@@ -204,12 +202,6 @@ int dump_checkpoint(pid_t pid)
 	size_t i;
 	int ret;
 
-	/* A child without descriptors may still map its parent's queues. */
-	ret = nr_contexts ? vma_list_read(&vmas, pid, &plugin_devices) : 0;
-	if (ret) {
-		pr_err("can't read the mappings of process %d: %s", pid, strerror(-ret));
-		return ret;
-	}
 	ret = open_and_stop(pid, &process);
 	if (ret)
 		return ret;
@@ -238,8 +230,6 @@ static int write_context(struct dump_context *ctx)
 		.context = (uint32_t)(ctx - contexts),
 		.fd_floor = ctx->fd_floor,
 	};
-	struct img_vma *mine = NULL;
-	size_t i;
 	int ret;
 
 	if (ctx->written)
@@ -247,19 +237,10 @@ static int write_context(struct dump_context *ctx)
 	ret = take_dump(ctx);
 	if (ret)
 		return ret;
-	if (vmas.count) {
-		mine = calloc(vmas.count, sizeof(*mine));
-		if (!mine)
-			return -ENOMEM;
-	}
-	for (i = 0; i < vmas.count; i++)
-		if (vmas.list[i].rdev == ctx->device->rdev)
-			mine[img.vmas++] = vmas.list[i].vma;
 	snprintf(img.uverbs, sizeof(img.uverbs), "%s", ctx->device->uverbs);
 	img.dump_len = ctx->dump_len;
-	img.hdr.len = sizeof(img) + img.vmas * sizeof(*mine) + img.dump_len;
-	ret = img_write_ctx(&img, mine, ctx->dump);
-	free(mine);
+	img.hdr.len = sizeof(img) + img.dump_len;
+	ret = img_write_ctx(&img, ctx->dump);
 	ctx->written = !ret;
 	return ret;
 }
@@ -353,7 +334,6 @@ void dump_exit(int ret)
 	}
 	free(contexts);
 	free(watchers);
-	vma_list_free(&vmas);
 	contexts = NULL;
 	watchers = NULL;
 	nr_contexts = nr_watchers = 0;

@@ -151,19 +151,16 @@ int img_check_dump(const void *buf, size_t len, const char **why)
 int img_check_ctx(const void *buf, size_t len, struct img_ctx_view *view, const char **why)
 {
 	const struct img_ctx *ctx = buf;
-	uint64_t vmas;
 	int ret = check_hdr(buf, len, IMG_CTX_MAGIC, sizeof(*ctx), why);
 
 	if (ret)
 		return ret;
 	if (!is_text(ctx->uverbs, sizeof(ctx->uverbs)))
 		REFUSE("it names no uverbs node");
-	vmas = (uint64_t)ctx->vmas * sizeof(struct img_vma);
-	if (vmas > len - sizeof(*ctx) || ctx->dump_len != len - sizeof(*ctx) - vmas)
+	if (ctx->dump_len != len - sizeof(*ctx))
 		REFUSE("its parts do not add up to its length");
 	view->ctx = ctx;
-	view->vmas = (const void *)(ctx + 1);
-	view->dump = (const void *)(view->vmas + ctx->vmas);
+	view->dump = (const void *)(ctx + 1);
 	return img_check_dump(view->dump, ctx->dump_len, why);
 }
 

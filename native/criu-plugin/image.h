@@ -2,8 +2,8 @@
 /*
  * image.h: what the plugin writes beside CRIU's images.
  *
- *   roam-rdma-ctx-<n>.img   one verbs context: struct img_ctx, img_vma[], and
- *                           the module's dump as roam_rxe.h defines it
+ *   roam-rdma-ctx-<n>.img   one verbs context: struct img_ctx, then the
+ *                           module's dump as roam_rxe.h defines it
  *   roam-rdma-fd-<id>.img   one descriptor that belongs to a context, by the
  *                           (hexadecimal) id that CRIU gave it: struct img_fd
  *
@@ -33,21 +33,12 @@ struct img_hdr {
 	uint64_t len;		/* of the file */
 };
 
-struct img_vma {		/* a mapping of a queue, of any process */
-	uint64_t start;
-	uint64_t offset;	/* bytes, as in /proc/PID/maps */
-	uint32_t follows;	/* the file mapping before it is of the same file */
-	uint32_t reserved;
-};
-
 struct img_ctx {
 	struct img_hdr hdr;
 	uint32_t context;	/* the <n> of the file name */
 	uint32_t fd_floor;	/* above every descriptor of the process */
 	char uverbs[32];	/* the node that was mapped, e.g. uverbs0 */
-	uint32_t vmas;		/* img_vma that follow */
-	uint32_t reserved;
-	uint64_t dump_len;	/* bytes of the dump that follows them */
+	uint64_t dump_len;	/* bytes of the dump that follows */
 };
 
 enum img_fd_kind {
@@ -66,8 +57,7 @@ struct img_fd {
 };
 
 static_assert(sizeof(struct img_hdr) == 16, "image layout");
-static_assert(sizeof(struct img_vma) == 24, "image layout");
-static_assert(sizeof(struct img_ctx) == 72, "image layout");
+static_assert(sizeof(struct img_ctx) == 64, "image layout");
 static_assert(sizeof(struct img_fd) == 40, "image layout");
 static_assert(sizeof(struct roam_rxe_dump_hdr) == 96, "dump layout");
 static_assert(sizeof(struct roam_rxe_rec) == 24, "dump layout");
@@ -79,7 +69,6 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "images are little endi
 /* A checked context image; the pointers point into the buffer. */
 struct img_ctx_view {
 	const struct img_ctx *ctx;
-	const struct img_vma *vmas;
 	const struct roam_rxe_dump_hdr *dump;
 };
 

@@ -64,7 +64,7 @@ static int finish(int fd, const char *name, int ret)
 	return ret;
 }
 
-int img_write_ctx(const struct img_ctx *ctx, const struct img_vma *vmas, const void *dump)
+int img_write_ctx(const struct img_ctx *ctx, const void *dump)
 {
 	char name[64];
 	int fd, ret;
@@ -74,8 +74,6 @@ int img_write_ctx(const struct img_ctx *ctx, const struct img_vma *vmas, const v
 	if (fd < 0)
 		return fd;
 	ret = write_all(fd, ctx, sizeof(*ctx));
-	if (!ret)
-		ret = write_all(fd, vmas, ctx->vmas * sizeof(*vmas));
 	if (!ret)
 		ret = write_all(fd, dump, ctx->dump_len);
 	return finish(fd, name, ret);

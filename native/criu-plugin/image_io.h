@@ -7,7 +7,7 @@
 
 /* All of them log their own errors and return 0 or a negative errno. */
 
-int img_write_ctx(const struct img_ctx *ctx, const struct img_vma *vmas, const void *dump);
+int img_write_ctx(const struct img_ctx *ctx, const void *dump);
 int img_write_fd(uint32_t id, const struct img_fd *fd);
 
 /* *buf holds the image that *view points into; the caller free()s it. */

@@ -170,37 +170,17 @@ static int move_up(struct built *built, uint32_t fd_floor)
 	return 0;
 }
 
-static int publish(const struct img_ctx_view *view, const struct built *built)
+static int publish(const struct img_ctx *ctx, const struct built *built)
 {
-	uint32_t i;
-	size_t q;
-	int ret;
+	size_t i;
+	int ret = 0;
 
-	for (i = 0; i < view->ctx->vmas; i++) {
-		const struct img_vma *vma = &view->vmas[i];
-
-		for (q = 0; q < built->nr_queues; q++) {
-			const struct built_queue *queue = &built->queues[q];
-			struct shared_mapping mapping = {
-				.context = view->ctx->context,
-				.start = vma->start,
-				.old_offset = vma->offset,
-				.follows = vma->follows,
-			};
-
-			if (vma->offset < queue->old_offset ||
-			    vma->offset - queue->old_offset >= queue->size)
-				continue;
-			mapping.new_offset = queue->new_offset + (vma->offset - queue->old_offset);
-			memcpy(mapping.uverbs, view->ctx->uverbs, sizeof(mapping.uverbs));
-			ret = shared_add_mapping(&mapping);
-			if (ret) {
-				pr_err("too many mapped queues");
-				return ret;
-			}
-		}
-	}
-	return 0;
+	for (i = 0; i < built->nr_queues && !ret; i++)
+		ret = shared_add_queue(ctx->context, ctx->uverbs, built->queues[i].old_offset,
+				       built->queues[i].new_offset, built->queues[i].size);
+	if (ret)
+		pr_err("more than %u queues", SHARED_MAX_QUEUES);
+	return ret;
 }
 
 static int build_and_keep(const struct img_ctx_view *view, struct shared_context *shared,
@@ -220,7 +200,7 @@ static int build_and_keep(const struct img_ctx_view *view, struct shared_context
 		shared->number = uverbs_number(&images);
 		ret = move_up(built, view->ctx->fd_floor);
 		if (!ret)
-			ret = publish(view, built);
+			ret = publish(view->ctx, built);
 		if (ret)
 			built_free(built);
 	}

@@ -32,36 +32,31 @@ static int find_uverbs(const struct shared_context *ctx)
 }
 
 /*
- * CRIU maps a run of mappings of one file through one descriptor: it takes the
- * plugin's for the first, and for the rest neither uses nor closes it.  So only
- * the first of a run gets one.
+ * CRIU has every mapping of a device as a file of its own, so that it uses, and
+ * in the end closes, the descriptor that it is given for each.
  */
 int restore_vma(const char *path, uint64_t start, uint64_t offset, uint64_t *new_offset, int *fd)
 {
-	const struct shared_mapping *mapping;
 	const char *name = strrchr(path, '/');
-	struct shared_context *ctx;
+	const struct shared_queue *queue;
 	bool known;
 	int uverbs;
 
-	mapping = shared_find_mapping(name ? name + 1 : path, start, offset, &known);
-	if (!mapping && !known)
+	queue = shared_find_queue(name ? name + 1 : path, offset, &known);
+	if (!queue && !known)
 		return -ENOTSUP;
-	if (!mapping) {
+	if (!queue) {
 		pr_err("no restored queue belongs to the mapping of %s at %#llx (offset %#llx)", path,
 		       (unsigned long long)start, (unsigned long long)offset);
 		return -EINVAL;
 	}
-	*new_offset = mapping->new_offset;
-	if (mapping->follows)
-		return 1;
-	ctx = shared_context(mapping->context);
-	uverbs = find_uverbs(ctx);
+	uverbs = find_uverbs(shared_context(queue->context));
 	*fd = uverbs < 0 ? -1 : fcntl(uverbs, F_DUPFD_CLOEXEC, 0);
 	if (*fd < 0) {
 		pr_err("no descriptor through which to map the queue at %#llx of context %u",
-		       (unsigned long long)start, mapping->context);
+		       (unsigned long long)start, queue->context);
 		return -EBADF;
 	}
+	*new_offset = queue->new_offset + (offset - queue->old_offset);
 	return 1;
 }

@@ -7,9 +7,9 @@
 
 struct shared {
 	_Atomic int used;
-	_Atomic uint32_t nr_mappings;
+	_Atomic uint32_t nr_queues;
 	struct shared_context contexts[SHARED_MAX_CONTEXTS];
-	struct shared_mapping mappings[SHARED_MAX_MAPPINGS];
+	struct shared_queue queues[SHARED_MAX_QUEUES];
 };
 
 static struct shared *shared;
@@ -45,46 +45,40 @@ struct shared_context *shared_context(uint32_t context)
 	return &shared->contexts[context];
 }
 
-int shared_add_mapping(const struct shared_mapping *mapping)
+int shared_add_queue(uint32_t context, const char uverbs[32], uint64_t old_offset,
+		     uint64_t new_offset, uint64_t size)
 {
-	uint32_t i = atomic_fetch_add(&shared->nr_mappings, 1);
-	struct shared_mapping *entry;
+	uint32_t i = atomic_fetch_add(&shared->nr_queues, 1);
+	struct shared_queue *queue;
 
-	if (i >= SHARED_MAX_MAPPINGS)
+	if (i >= SHARED_MAX_QUEUES)
 		return -ENOSPC;
-	entry = &shared->mappings[i];
-	entry->context = mapping->context;
-	memcpy(entry->uverbs, mapping->uverbs, sizeof(entry->uverbs));
-	entry->start = mapping->start;
-	entry->old_offset = mapping->old_offset;
-	entry->new_offset = mapping->new_offset;
-	entry->follows = mapping->follows;
-	atomic_store(&entry->ready, 1);
+	queue = &shared->queues[i];
+	queue->context = context;
+	memcpy(queue->uverbs, uverbs, sizeof(queue->uverbs));
+	queue->old_offset = old_offset;
+	queue->new_offset = new_offset;
+	queue->size = size;
+	atomic_store(&queue->ready, 1);
 	return 0;
 }
 
-const struct shared_mapping *shared_find_mapping(const char *uverbs, uint64_t start,
-						 uint64_t offset, bool *known)
+const struct shared_queue *shared_find_queue(const char *uverbs, uint64_t offset, bool *known)
 {
-	const struct shared_mapping *found = NULL;
 	uint32_t count, i;
 
 	*known = false;
 	if (!shared)
 		return NULL;
-	count = atomic_load(&shared->nr_mappings);
-	for (i = 0; i < count && i < SHARED_MAX_MAPPINGS; i++) {
-		const struct shared_mapping *m = &shared->mappings[i];
+	count = atomic_load(&shared->nr_queues);
+	for (i = 0; i < count && i < SHARED_MAX_QUEUES; i++) {
+		const struct shared_queue *queue = &shared->queues[i];
 
-		if (!atomic_load(&m->ready) || strcmp(m->uverbs, uverbs))
+		if (!atomic_load(&queue->ready) || strcmp(queue->uverbs, uverbs))
 			continue;
 		*known = true;
-		if (m->start != start || m->old_offset != offset)
-			continue;
-		/* Two processes may have it at one address: only if it follows
-		 * in both may it be taken to follow. */
-		if (!found || !m->follows)
-			found = m;
+		if (offset >= queue->old_offset && offset - queue->old_offset < queue->size)
+			return queue;
 	}
-	return found;
+	return NULL;
 }

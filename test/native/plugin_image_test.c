@@ -55,17 +55,15 @@ static struct buffer make_image(void)
 	struct roam_rxe_dump_hdr dump = {
 		.magic = ROAM_RXE_DUMP_MAGIC, .version = ROAM_RXE_DUMP_VERSION, .count = 6,
 		.max_handle = 4, .ib_name = "rxe0" };
-	struct img_vma vma = { .start = 0x7f0000000000, .offset = 4096 };
 	struct img_ctx ctx = {
-		.hdr = { IMG_CTX_MAGIC, IMG_VERSION, 0 }, .uverbs = "uverbs0", .vmas = 1 };
+		.hdr = { IMG_CTX_MAGIC, IMG_VERSION, 0 }, .uverbs = "uverbs0" };
 	struct buffer b = { 0 };
 
 	dump.len = sizeof(dump) + pd.rec.len + channel.rec.len + async.rec.len + cq.rec.len +
 		   mr.rec.len + qp.rec.len;
 	ctx.dump_len = dump.len;
-	ctx.hdr.len = sizeof(ctx) + sizeof(vma) + dump.len;
+	ctx.hdr.len = sizeof(ctx) + dump.len;
 	append(&b, &ctx, sizeof(ctx));
-	append(&b, &vma, sizeof(vma));
 	append(&b, &dump, sizeof(dump));
 	append(&b, &pd, sizeof(pd));
 	append(&b, &channel, sizeof(channel));
@@ -79,17 +77,15 @@ static struct buffer make_image(void)
 	return b;
 }
 
-enum part { CTX, VMA, DUMP, PD, CHANNEL, ASYNC, CQ, MR, QP };
+enum part { CTX, DUMP, PD, CHANNEL, ASYNC, CQ, MR, QP };
 
 static void *part(struct buffer *b, enum part which)
 {
-	unsigned char *at = b->data + sizeof(struct img_ctx) + sizeof(struct img_vma);
+	unsigned char *at = b->data + sizeof(struct img_ctx);
 	int i;
 
 	if (which == CTX)
 		return b->data;
-	if (which == VMA)
-		return b->data + sizeof(struct img_ctx);
 	if (which == DUMP)
 		return at;
 	at += sizeof(struct roam_rxe_dump_hdr);
@@ -129,7 +125,6 @@ static void whole_image_is_read(void)
 	int n = 0;
 
 	assert(!img_check_ctx(b.data, b.len, &view, &why));
-	assert(view.vmas[0].offset == 4096);
 	for (rec = img_next_record(view.dump, NULL); rec; rec = img_next_record(view.dump, rec))
 		n++;
 	assert(n == 6);
@@ -152,10 +147,10 @@ static void every_truncation_is_refused(void)
 
 		assert(verdict(b.data, len));
 		/* Also when the outer lengths were made to fit. */
-		if (len < sizeof(*ctx) + sizeof(struct img_vma))
+		if (len < sizeof(*ctx))
 			continue;
 		ctx->hdr.len = len;
-		ctx->dump_len = len - sizeof(*ctx) - sizeof(struct img_vma);
+		ctx->dump_len = len - sizeof(*ctx);
 		assert(verdict(b.data, len));
 		if (ctx->dump_len >= sizeof(struct roam_rxe_dump_hdr)) {
 			struct roam_rxe_dump_hdr *hdr = part(&b, DUMP);
@@ -190,8 +185,6 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(CTX, struct img_ctx, hdr.magic, IMG_FD_MAGIC);
 	REFUSED(CTX, struct img_ctx, hdr.version, IMG_VERSION + 1);
 	REFUSED(CTX, struct img_ctx, uverbs[0], '\0');
-	REFUSED(CTX, struct img_ctx, vmas, 2);
-	REFUSED(CTX, struct img_ctx, vmas, 0xffffffff);
 	REFUSED(CTX, struct img_ctx, dump_len, ~UINT64_C(0));
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, magic, 0);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, version, ROAM_RXE_DUMP_VERSION + 1);
