@@ -2,14 +2,20 @@
 import { RoamError } from '../errors.js';
 import { openRxe, processContexts, type RxeContext } from '../rxe/index.js';
 import { rdmaLinks } from './address.js';
+import { openFds } from './proc.js';
 import { run } from './run.js';
 import type { MovedObjects } from './types.js';
+
+/** True if the process has a verbs device open; asked without the addon, which a host without RDMA lacks. */
+async function usesVerbs(pid: number): Promise<boolean> {
+  return (await openFds(pid)).some(({ link }) => link.startsWith('/dev/infiniband/uverbs'));
+}
 
 /** Runs `fn` with every verbs context of the given processes, and lets go of them afterwards. */
 export async function withContexts<T>(pids: number[], fn: (contexts: RxeContext[]) => Promise<T> | T): Promise<T> {
   const contexts: RxeContext[] = [];
   try {
-    for (const pid of pids) contexts.push(...processContexts(pid));
+    for (const pid of pids) if (await usesVerbs(pid)) contexts.push(...processContexts(pid));
     return await fn(contexts);
   } finally {
     for (const context of contexts) context.close();
