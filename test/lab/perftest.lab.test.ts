@@ -13,7 +13,7 @@ describe('an unmodified perftest moves in mid-transfer', () => {
     { tool: 'ib_send_bw', args: ['-b'], moving: 'server', address: 'changed', size: 65536 },
     { tool: 'ib_send_bw', args: ['-b', '-e'], moving: 'client', address: 'floating', size: 8192, qps: 16 },
     { tool: 'ib_send_bw', args: [], moving: 'server', address: 'floating', size: 2 },
-    { tool: 'ib_write_bw', args: ['-e'], moving: 'client', address: 'changed', size: 8192 },
+    { tool: 'ib_write_bw', args: [], moving: 'client', address: 'changed', size: 8192 },
     { tool: 'ib_write_bw', args: [], moving: 'server', address: 'floating', size: MIB },
     { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
     { tool: 'ib_read_bw', args: [], moving: 'client', address: 'changed', size: MIB },

@@ -50,37 +50,43 @@ export async function gidIndex(name: NodeName, ip: string): Promise<number> {
   return Number(found.split('\n')[0]?.split('/').pop());
 }
 
-/** Ends what earlier tests left in every node: processes, floating addresses, sabotage of paths. */
+/** Ends what earlier tests left in every node: processes, floating addresses, files; forgets the kernel's log. */
 export async function sweep(): Promise<void> {
-  const { nodes } = await sharedLab();
-  await Promise.all(
-    nodes.map(({ name }) =>
-      script(
-        name as NodeName,
-        `for pid in $(pidof ${PROGRAMS}); do kill -9 $pid; done
-         ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -n1 -I% ip addr del % dev eth0
-         rm -f /root/*.out /root/*.pcap`,
-      ),
-    ),
+  await inAllNodes(
+    `for pid in $(pidof ${PROGRAMS}); do kill -9 $pid; done
+     ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -I% ip addr del % dev eth0
+     rm -f /root/*.out /root/*.pcap
+     ${QPS_GONE}
+     dmesg -C`,
   );
 }
 
+/** A process that has just been killed still needs a moment to let go of its QPs. */
+const QPS_GONE =
+  'for try in 1 2 3 4 5 6; do left=$(rdma resource show qp | grep " pid "); [ -z "$left" ] && break; sleep 0.5; done';
+
 export interface NodeHealth {
+  name: string;
   /** QPs that a process still owns. */
   qps: string[];
-  /** What the kernel complained about since the last look. */
+  /** What the kernel complained about since the sweep. */
   complaints: string[];
 }
 
 /** What must be empty in every node after a test: QPs of processes, complaints of the kernel. */
-export async function health(name: NodeName): Promise<NodeHealth> {
-  const qps = await script(
-    name,
-    // A process that has just been killed still needs a moment to let go of its QPs.
-    'for try in 1 2 3 4 5 6; do left=$(rdma resource show qp | grep " pid "); [ -z "$left" ] && break; sleep 0.5; done; echo "$left"',
+export async function health(): Promise<NodeHealth[]> {
+  const texts = await inAllNodes(
+    `${QPS_GONE}; echo "$left"; echo --; dmesg | grep -E "BUG:|WARNING:|Oops|general protection|Call Trace|hung task"; true`,
   );
-  const log = await script(name, 'dmesg -c | grep -E "BUG:|WARNING:|Oops|general protection|Call Trace|hung task" || true');
-  return { qps: lines(qps), complaints: lines(log) };
+  return texts.map(({ name, text }) => {
+    const [qps = '', complaints = ''] = text.split('--\n');
+    return { name, qps: lines(qps), complaints: lines(complaints) };
+  });
+}
+
+async function inAllNodes(text: string): Promise<{ name: string; text: string }[]> {
+  const { nodes } = await sharedLab();
+  return Promise.all(nodes.map(async ({ name }) => ({ name, text: await script(name as NodeName, text) })));
 }
 
 export function lines(text: string): string[] {

@@ -1,26 +1,36 @@
 import type { Tool } from './perftest.js';
 
-/** Messages per second and direction that one pair of emulated nodes manages; measured, rounded down. */
-const PACE = { perMessage: 0.0009, perByte: 1 / 5e6 };
-
 export interface Work {
   tool: Tool;
   size: number;
   qps: number;
-  seconds: number;
   duplex: boolean;
-  events: boolean;
 }
 
-/** Iterations that keep a benchmark busy for about that long, per QP. */
-export function iterationsFor({ tool, size, qps, seconds, duplex }: Work): number {
+/** Seconds per message, and per byte, of a pair of emulated nodes: good enough for a probe. */
+const PER_MESSAGE = 0.0009;
+const PER_BYTE = 1 / 5e6;
+const PROBE_SECONDS = 1.5;
+
+/** Iterations per QP of a short run that measures how fast these nodes are. */
+export function probeIterations({ tool, size, qps, duplex }: Work): number {
   const bytes = tool === 'ib_atomic_bw' ? 8 : size;
-  const perMessage = (PACE.perMessage + bytes * PACE.perByte) * (duplex ? 2 : 1);
-  const perQp = (seconds * factor()) / perMessage / qps;
-  return Math.max(20, Math.round(perQp / 10) * 10);
+  const perMessage = (PER_MESSAGE + bytes * PER_BYTE) * (duplex ? 2 : 1);
+  return roundUp(PROBE_SECONDS / perMessage / qps);
 }
 
-/** ROAM_LAB_PACE: how much faster than the emulated nodes above these ones are, e.g. 40 with KVM. */
-function factor(): number {
-  return Number(process.env.ROAM_LAB_PACE ?? 1);
+/** Iterations per QP that take so many seconds, from a row of perftest's table. */
+export function iterationsFor({ tool, qps, duplex }: Work, row: number[], seconds: number): number {
+  const perSecond = tool.endsWith('_lat')
+    ? // The sixth column is the average latency, half a round trip, in microseconds.
+      1e6 / ((row[5] ?? 0) * 2)
+    : // The fifth one is the rate in millions of messages per second, of both directions and all QPs.
+      ((row[4] ?? 0) * 1e6) / (duplex ? 2 : 1);
+  if (!Number.isFinite(perSecond) || perSecond <= 0) throw new Error(`perftest measured nothing: ${row.join(' ')}`);
+  return roundUp((perSecond * seconds) / qps);
+}
+
+/** perftest wants a few iterations at least, and reports -n of 5 or more. */
+function roundUp(iterations: number): number {
+  return Math.max(10, Math.ceil(iterations));
 }

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { addFloating, dataFlows, gidIndex, MOVING_IP, type NodeName, node, STAYING_IP, script } from './lab.js';
 import { migrate } from './migrate.js';
-import { iterationsFor } from './pace.js';
+import { iterationsFor, probeIterations } from './pace.js';
 
 export type Tool = 'ib_send_bw' | 'ib_write_bw' | 'ib_read_bw' | 'ib_atomic_bw' | 'ib_send_lat';
 
@@ -12,7 +12,7 @@ export interface PerftestOptions {
   /** Message size in bytes; atomics have their own. */
   size?: number;
   qps?: number;
-  /** How long it should run at least when nothing moves, in seconds. */
+  /** How long it would run if nothing moved, in seconds. */
   seconds?: number;
   server: NodeName;
   client: NodeName;
@@ -42,6 +42,7 @@ const WRAPPER = ['sh', '-c', '"$@"; echo "exit-code $?"', 'sh'];
  */
 export async function startPerftest(options: PerftestOptions): Promise<Perftest> {
   const { tool, args = [], size = 8192, qps = 1, seconds = 15, server, client, moving, address } = options;
+  const work = { tool, size, qps, duplex: args.includes('-b') };
   const movingNode = moving === 'server' ? server : client;
   const stayingNode = moving === 'server' ? client : server;
   await addFloating(movingNode, MOVING_IP);
@@ -50,8 +51,7 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
     if (address === 'changed') return (await node(name)).ip;
     return name === movingNode ? MOVING_IP : STAYING_IP;
   };
-  const iterations = iterationsFor({ tool, size, qps, seconds, duplex: args.includes('-b'), events: args.includes('-e') });
-  const argv = async (name: NodeName) => [
+  const argv = async (name: NodeName, iterations: number) => [
     ...WRAPPER,
     tool,
     ...['-d', 'rxe0', '-F', '-p', '18515', '-x', String(await gidIndex(name, await rdmaIp(name)))],
@@ -60,14 +60,21 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
     ...['-n', String(iterations)],
     ...args,
   ];
-  const serverPid = await (await node(server)).start(await argv(server), { log: outFile('server') });
-  await script(server, 'until ss -Hltn "sport = :18515" | grep -q .; do sleep 0.1; done');
-  const clientPid = await (await node(client)).start(
-    [...(await argv(client)), moving === 'server' ? MOVING_IP : STAYING_IP],
-    { log: outFile('client') },
-  );
+  const start = async (iterations: number) => {
+    const serverPid = await (await node(server)).start(await argv(server, iterations), { log: outFile('server') });
+    await script(server, 'until ss -Hltn "sport = :18515" | grep -q .; do sleep 0.1; done');
+    const clientArgv = [...(await argv(client, iterations)), moving === 'server' ? MOVING_IP : STAYING_IP];
+    const clientPid = await (await node(client)).start(clientArgv, { log: outFile('client') });
+    return moving === 'server' ? serverPid : clientPid;
+  };
+  await start(probeIterations(work));
+  const probe = await endOf(client, 'client', 60_000);
+  await endOf(server, 'server', 60_000);
+  expect(probe.exitCode, probe.output).toBe(0);
+  const iterations = iterationsFor(work, probe.rows[0] ?? [], seconds);
+  const pid = await start(iterations);
   await dataFlows(movingNode);
-  return { options, iterations, pid: moving === 'server' ? serverPid : clientPid, movingNode, stayingNode };
+  return { options, iterations, pid, movingNode, stayingNode };
 }
 
 export interface PerftestEnd {
