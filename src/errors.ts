@@ -13,7 +13,7 @@ export interface RoamErrorOptions {
 export class RoamError extends Error {
   /** Stable, upper case, such as `ROAM_UNSUPPORTED`; for system calls the errno name, such as `EPERM`. */
   readonly code: string;
-  readonly remedy?: string;
+  declare readonly remedy?: string;
 
   constructor(code: string, message: string, options: RoamErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -94,11 +94,11 @@ export interface CriuErrorFields {
 export class CriuError extends RoamError {
   readonly type: string;
   readonly crErrno: number;
-  readonly crErrmsg?: string;
-  readonly logTail?: string;
-  readonly firstError?: string;
-  readonly stage?: string;
-  readonly logPath?: string;
+  declare readonly crErrmsg?: string;
+  declare readonly logTail?: string;
+  declare readonly firstError?: string;
+  declare readonly stage?: string;
+  declare readonly logPath?: string;
 
   constructor(message: string, fields: CriuErrorFields, options: RoamErrorOptions & { code?: string } = {}) {
     super(options.code ?? 'CRIU_FAILED', message, options);
@@ -117,7 +117,7 @@ export class MigrationError extends RoamError {
   /** Phase of the migration, such as `dump`. */
   readonly phase: string;
   /** Host on which the phase failed; absent for this one. */
-  readonly host?: string;
+  declare readonly host?: string;
 
   constructor(
     phase: string,

@@ -33,16 +33,27 @@ export class RxeControl implements Disposable {
 
   /** Stops one QP. @throws {VerbsError} `ENOENT` when there is no such QP. */
   stop(qpn: number): void {
-    const { fd } = this.#owned;
-    checkQpn(qpn);
-    rxeCall(this.device, fd, () => verbs().rxeStop(fd, qpn, true));
+    this.#onQp(qpn, (fd) => verbs().rxeStop(fd, qpn, true));
   }
 
   /** Lets a stopped QP go on, and tells its peer. @throws {VerbsError} `ENOENT` when there is no such QP. */
   resume(qpn: number): void {
+    this.#onQp(qpn, (fd) => verbs().rxeResume(fd, qpn, true));
+  }
+
+  #onQp(qpn: number, method: (fd: number) => void): void {
+    // To the module, number 0 means every QP of the context, which here is this process's own empty one.
+    if (!Number.isInteger(qpn) || qpn < 1 || qpn > 0xffffff) {
+      throw new RangeError(`a QPN is a number from 1 to 16777215, not ${qpn}`);
+    }
     const { fd } = this.#owned;
-    checkQpn(qpn);
-    rxeCall(this.device, fd, () => verbs().rxeResume(fd, qpn, true));
+    try {
+      rxeCall(this.device, fd, () => method(fd));
+    } catch (error) {
+      if (!(error instanceof VerbsError) || error.code !== 'ENOENT') throw error;
+      const remedy = 'see `roam qps` for the QPs of this host';
+      throw new VerbsError(`there is no QP ${qpn} on ${this.device}`, error, { cause: error, remedy });
+    }
   }
 
   /** Idempotent. */
@@ -70,12 +81,6 @@ export function openRxe(device?: string): RxeControl {
     control.close();
   }
   throw noDevice('this host has no rxe device');
-}
-
-/** To the module, number 0 means every QP of the context, which here is this process's own empty one. */
-function checkQpn(qpn: number): void {
-  if (Number.isInteger(qpn) && qpn > 0 && qpn <= 0xffffff) return;
-  throw new RangeError(`a QPN is a number from 1 to 16777215, not ${qpn}`);
 }
 
 function openDevice(device: string): number {

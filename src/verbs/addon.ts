@@ -78,7 +78,6 @@ export function verbs(): VerbsAddon {
 const remedies: Record<string, string> = {
   EPERM: 'run it as root, or with CAP_CHECKPOINT_RESTORE',
   EACCES: 'run it as root, or with access to /dev/infiniband',
-  ENOENT: 'load ib_uverbs (modprobe ib_uverbs)',
 };
 
 /** Turns the system errors of `call` into {@link VerbsError}; `what` says which object it was about. */
