@@ -12,7 +12,9 @@ const strict = process.argv.includes('--strict');
 const release = path.join(root, 'build/Release');
 
 function giveUp(reason, remedy) {
-  process.stderr.write(`roam-rdma: the native addons were not built: ${reason}; ${remedy}, then run 'npm run install'.\n`);
+  process.stderr.write(
+    `roam-rdma: the native addons were not built: ${reason}; ${remedy}, then run 'npm run install'.\n`,
+  );
   process.exit(strict ? 1 : 0);
 }
 
@@ -23,7 +25,10 @@ function works(command, args, input) {
 // The headers that belong to this Node: node-gyp would download others.
 const prefix = path.dirname(path.dirname(process.execPath));
 if (!existsSync(path.join(prefix, 'include/node/node_api.h')))
-  giveUp(`${prefix}/include/node has no headers of Node ${process.version}`, 'install them (Debian: libnode-dev)');
+  giveUp(
+    `${prefix}/include/node has no headers of Node ${process.version}`,
+    'install them (Debian: libnode-dev)',
+  );
 if (!works('make', ['--version']) || !works(process.env.CXX ?? 'c++', ['--version']))
   giveUp('make or a C++ compiler is missing', 'install them (Debian: g++ make)');
 if (!works('python3', ['--version'])) giveUp('python3 is missing', 'install it (Debian: python3)');
@@ -38,4 +43,7 @@ if (build.status !== 0) {
   giveUp('the compiler failed', 'see the lines above');
 }
 if (!existsSync(path.join(release, 'roam_verbs.node')))
-  giveUp('the headers of libibverbs are missing, so roam_verbs is not there', 'install them (Debian: libibverbs-dev)');
+  giveUp(
+    'the headers of libibverbs are missing, so roam_verbs is not there',
+    'install them (Debian: libibverbs-dev)',
+  );

@@ -38,8 +38,16 @@ function nativeTests() {
     const source = readFileSync(path.join(dir, file), 'utf8');
     const program = path.join(scratch, file.replace('.c', ''));
     // A test names the sources that it is linked with in its own head comment.
-    const sources = [...source.matchAll(/^ \*.*?((?:native\/\S+\.c\s*)+)/gm)].flatMap((m) => m[1].trim().split(/\s+/));
-    const args = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover', '-Inative/include', '-Inative/criu-plugin'];
+    const sources = [...source.matchAll(/^ \*.*?((?:native\/\S+\.c\s*)+)/gm)].flatMap((m) =>
+      m[1].trim().split(/\s+/),
+    );
+    const args = [
+      '-g',
+      '-fsanitize=address,undefined',
+      '-fno-sanitize-recover',
+      '-Inative/include',
+      '-Inative/criu-plugin',
+    ];
     const built = run('cc', [...args, '-o', program, path.join('test/native', file), ...sources]);
     const ok = count(built && run(program, []));
     process.stdout.write(`${ok ? 'ok' : 'FAILED'}  test/native/${file}\n`);

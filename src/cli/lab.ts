@@ -72,7 +72,8 @@ export function registerLab(program: Command): void {
     .option('--all', 'every running lab')
     .addHelpText('after', '\nExample: roam lab down')
     .action(async (options: Common & { all?: boolean }) => {
-      for (const name of options.all ? await runningLabs() : [options.name]) await (await Lab.attach(name)).down();
+      for (const name of options.all ? await runningLabs() : [options.name])
+        await (await Lab.attach(name)).down();
     });
 
   lab
@@ -88,7 +89,8 @@ export function registerLab(program: Command): void {
 async function up(options: Common & { nodes: string; module: string[]; memory: string }): Promise<void> {
   const nodes = /^\d+$/.test(options.nodes) ? Number(options.nodes) : options.nodes.split(',');
   const stop = new AbortController();
-  const onSignal = () => stop.abort(new LabError('interrupted; nothing is left running', { code: 'LAB_INTERRUPTED' }));
+  const onSignal = () =>
+    stop.abort(new LabError('interrupted; nothing is left running', { code: 'LAB_INTERRUPTED' }));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const lab = await Lab.up({
     nodes,
@@ -105,12 +107,16 @@ async function up(options: Common & { nodes: string; module: string[]; memory: s
 }
 
 function parseModules(values: string[], nodes: number | string[]): Record<string, RxeModule> {
-  const names = typeof nodes === 'number' ? Array.from({ length: nodes }, (_, i) => String.fromCharCode(97 + i)) : nodes;
+  const names =
+    typeof nodes === 'number' ? Array.from({ length: nodes }, (_, i) => String.fromCharCode(97 + i)) : nodes;
   const modules: Record<string, RxeModule> = {};
   for (const value of values) {
     const [module, node] = value.split('=').reverse();
     if (module !== 'roam' && module !== 'stock')
-      throw new LabError(`'${value}' is no module`, { code: 'LAB_MODULE', remedy: 'use roam, stock or NODE=stock' });
+      throw new LabError(`'${value}' is no module`, {
+        code: 'LAB_MODULE',
+        remedy: 'use roam, stock or NODE=stock',
+      });
     for (const name of node === undefined ? names : [node]) modules[name] = module;
   }
   return modules;
@@ -139,6 +145,8 @@ async function showStatus(options: { name?: string; json?: boolean }): Promise<v
   for (const lab of options.json ? [] : labs) {
     process.stdout.write(`${lab.name}: ${lab.state} (${lab.accel}), supervisor ${lab.pid}\n`);
     for (const node of lab.nodes)
-      process.stdout.write(`  ${node.name.padEnd(8)} ${node.ip.padEnd(11)} ${node.module.padEnd(5)} ${node.state}\n`);
+      process.stdout.write(
+        `  ${node.name.padEnd(8)} ${node.ip.padEnd(11)} ${node.module.padEnd(5)} ${node.state}\n`,
+      );
   }
 }

@@ -18,7 +18,10 @@ export async function chooseAccel(image: GuestImage): Promise<Accel> {
   const forced = process.env.ROAM_LAB_ACCEL;
   if (forced === 'kvm' || forced === 'tcg') return forced;
   if (forced)
-    throw new LabError(`ROAM_LAB_ACCEL is '${forced}'`, { code: 'LAB_ACCEL', remedy: 'set it to kvm or tcg' });
+    throw new LabError(`ROAM_LAB_ACCEL is '${forced}'`, {
+      code: 'LAB_ACCEL',
+      remedy: 'set it to kvm or tcg',
+    });
   const { stdout: qemu } = await execa('qemu-system-x86_64', ['--version']);
   const file = path.join(cacheDir(), `accel-${await hashInputs([release(), cpus()[0]?.model ?? '', qemu])}`);
   const known = await readFile(file, 'utf8').catch(() => undefined);
@@ -34,7 +37,7 @@ async function kvmBoots(image: GuestImage): Promise<boolean> {
     [
       ...['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...accelArgs('kvm'), '-machine', 'pc', '-m', '512'],
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-      ...['-kernel', image.base.vmlinuz, '-initrd', image.payload.initramfs],
+      ...['-kernel', image.kernel, '-initrd', image.payload.initramfs],
       ...['-append', 'console=ttyS0 quiet panic=-1 roam_probe=1'],
     ],
     { reject: false, stdin: 'ignore', timeout: PROBE_TIMEOUT, killSignal: 'SIGKILL' },

@@ -91,5 +91,6 @@ export async function pruneCache(prefix: string, current: string[], keep: number
     found.push({ name, mtime: (await stat(path.join(cacheDir(), name))).mtimeMs });
   }
   found.sort((a, b) => b.mtime - a.mtime);
-  for (const { name } of found.slice(keep)) await rm(path.join(cacheDir(), name), { recursive: true, force: true });
+  for (const { name } of found.slice(keep))
+    await rm(path.join(cacheDir(), name), { recursive: true, force: true });
 }

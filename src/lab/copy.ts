@@ -71,8 +71,7 @@ export async function copyOut(lab: string, node: string, src: string, dst: strin
   const failure = 'exitCode' in end && end.exitCode === 0 ? undefined : said.trim() || 'tar was ended';
   const local = await unpack.catch((error) => error as Error);
   if (failure !== undefined || local instanceof Error)
-    throw new LabError(
-      `copying ${node}:${src} to ${dst} failed: ${failure ?? (local as Error).message}`,
-      { code: 'LAB_COPY' },
-    );
+    throw new LabError(`copying ${node}:${src} to ${dst} failed: ${failure ?? (local as Error).message}`, {
+      code: 'LAB_COPY',
+    });
 }

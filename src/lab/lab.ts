@@ -86,7 +86,10 @@ export class Lab {
     const found = this.nodes.find((node) => node.name === name);
     if (found) return found;
     const known = this.nodes.map((node) => node.name).join(', ');
-    throw new LabError(`the lab has no node '${name}'`, { code: 'LAB_NODE', remedy: `its nodes are ${known}` });
+    throw new LabError(`the lab has no node '${name}'`, {
+      code: 'LAB_NODE',
+      remedy: `its nodes are ${known}`,
+    });
   }
 
   /** State of the lab and its nodes now. */
@@ -113,19 +116,27 @@ export class Lab {
   }
 }
 
-async function makePlan(name: string, options: LabOptions, progress: (message: string) => void): Promise<LabPlan> {
+async function makePlan(
+  name: string,
+  options: LabOptions,
+  progress: (message: string) => void,
+): Promise<LabPlan> {
   const { nodes = 3, modules = 'roam' } = options;
   const names = typeof nodes === 'number' ? defaultNames(nodes) : nodes;
   for (const node of names) checkName('node', node);
   if (new Set(names).size !== names.length || names.length === 0 || names.length > 16)
-    throw new LabError(`'${names.join(',')}' is no list of 1 to 16 different node names`, { code: 'LAB_NAME' });
+    throw new LabError(`'${names.join(',')}' is no list of 1 to 16 different node names`, {
+      code: 'LAB_NAME',
+    });
   for (const key of typeof modules === 'string' ? [] : Object.keys(modules))
     if (!names.includes(key))
       throw new LabError(`a module is given for '${key}', which is no node`, {
         code: 'LAB_NAME',
         remedy: `the nodes are ${names.join(', ')}`,
       });
-  const specs = nodeSpecs(names, (node) => (typeof modules === 'string' ? modules : (modules[node] ?? 'roam')));
+  const specs = nodeSpecs(names, (node) =>
+    typeof modules === 'string' ? modules : (modules[node] ?? 'roam'),
+  );
   const image = await ensureImage(progress);
   if (specs.some((node) => node.module === 'roam') && !image.payload.parts.includes('module'))
     throw new LabError('this checkout has no native/rxe/build.sh, so no module of its own', {
@@ -183,7 +194,10 @@ async function awaitBoot(
   for (;;) {
     signal?.throwIfAborted();
     if (!supervisor.running())
-      throw new LabError('the lab\'s supervisor ended', { code: 'LAB_SUPERVISOR', remedy: `see ${dir}/supervisor.log` });
+      throw new LabError("the lab's supervisor ended", {
+        code: 'LAB_SUPERVISOR',
+        remedy: `see ${dir}/supervisor.log`,
+      });
     const status = await request<LabStatus>(name, { op: 'status' }).catch((error: LabError) => {
       if (error.code === 'LAB_ABSENT') return undefined;
       throw error;
@@ -194,7 +208,8 @@ async function awaitBoot(
         progress(`node ${node.name} is up: ${node.ip}, rxe0 (${node.module})`);
       }
     if (status?.state === 'up') return status;
-    if (status?.state === 'failed') throw new LabError(status.error ?? 'the lab failed', { code: 'LAB_BOOT' });
+    if (status?.state === 'failed')
+      throw new LabError(status.error ?? 'the lab failed', { code: 'LAB_BOOT' });
     await sleep(100);
   }
 }

@@ -84,7 +84,8 @@ export class NodeProcess {
     const deadline = Date.now() + timeout;
     const tail = () => this.#consoleText().split('\n').slice(-15).join('\n');
     for (;;) {
-      if (this.state === 'dead') throw new Error(`node ${this.spec.name} died while booting: ${this.reason}\n${tail()}`);
+      if (this.state === 'dead')
+        throw new Error(`node ${this.spec.name} died while booting: ${this.reason}\n${tail()}`);
       if (await answers(this.spec.controlIp)) break;
       if (Date.now() > deadline)
         throw new Error(`node ${this.spec.name} did not boot within ${timeout / 1000} s:\n${tail()}`);
@@ -107,6 +108,9 @@ function answers(host: string): Promise<boolean> {
       socket.destroy();
       resolve(value);
     };
-    socket.once('connect', () => done(true)).once('error', () => done(false)).once('timeout', () => done(false));
+    socket
+      .once('connect', () => done(true))
+      .once('error', () => done(false))
+      .once('timeout', () => done(false));
   });
 }

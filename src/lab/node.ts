@@ -56,7 +56,12 @@ export class LabNode {
       stderr: (chunk) => err.push(chunk),
     });
     let late = false;
-    const timer = options.timeout && setTimeout(() => { late = true; command.abort(); }, options.timeout);
+    const timer =
+      options.timeout &&
+      setTimeout(() => {
+        late = true;
+        command.abort();
+      }, options.timeout);
     const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString().replace(/\n$/, '');
     try {
       if (options.stdin !== undefined) await command.write(Buffer.from(options.stdin));
@@ -85,7 +90,10 @@ export class LabNode {
   }
 
   /** Starts a command that outlives the call, with its output in a file of the node. Gives its process id there. */
-  async start(argv: string[], options: { log: string; cwd?: string; env?: Record<string, string> }): Promise<number> {
+  async start(
+    argv: string[],
+    options: { log: string; cwd?: string; env?: Record<string, string> },
+  ): Promise<number> {
     const command = await RemoteCommand.start(
       this.lab,
       this.name,
@@ -114,7 +122,9 @@ function pick(argv: string[], options: { cwd?: string; env?: Record<string, stri
 function failed(node: string, argv: string[], result: ExecResult): LabError {
   const said = (result.stderr || result.stdout).split('\n').slice(-8).join('\n');
   return Object.assign(
-    new LabError(`${argv.join(' ')} on node ${node} exited with ${result.exitCode}: ${said}`, { code: 'LAB_EXIT' }),
+    new LabError(`${argv.join(' ')} on node ${node} exited with ${result.exitCode}: ${said}`, {
+      code: 'LAB_EXIT',
+    }),
     result,
   );
 }

@@ -148,7 +148,19 @@ async function makeDisk(dir: string, onProgress: (message: string) => void): Pro
     { env: { LC_ALL: 'C' } },
   );
   const disk = path.join(dir, 'root.ext4');
-  await execa('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-m', '0', '-d', tree, disk, ROOT_DISK_SIZE]);
+  await execa('mke2fs', [
+    '-q',
+    '-t',
+    'ext4',
+    '-O',
+    '^has_journal',
+    '-m',
+    '0',
+    '-d',
+    tree,
+    disk,
+    ROOT_DISK_SIZE,
+  ]);
   await stat(disk);
   await writeFile(path.join(dir, 'kernel'), kernel);
 }

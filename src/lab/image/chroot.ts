@@ -39,7 +39,21 @@ export function buildInTree(options: {
   const { tree, src, out, linuxSource, command } = options;
   return execa(
     'unshare',
-    ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', ENTER, 'sh', tree, src, out, linuxSource, ...command],
+    [
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      'sh',
+      '-c',
+      ENTER,
+      'sh',
+      tree,
+      src,
+      out,
+      linuxSource,
+      ...command,
+    ],
     { all: true, stdin: 'ignore' },
   );
 }

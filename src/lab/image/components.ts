@@ -24,7 +24,8 @@ const ALL: Component[] = [
     target: 'guest',
     inputs: ['src/lab/guest/agent.c', 'src/lab/guest/tsc-khz.c'],
     needs: 'src/lab/guest/agent.c',
-    script: 'for p in agent tsc-khz; do gcc -O2 -Wall -Wextra -static -o $OUT/$p $SRC/src/lab/guest/$p.c; done',
+    script:
+      'for p in agent tsc-khz; do gcc -O2 -Wall -Wextra -static -o $OUT/$p $SRC/src/lab/guest/$p.c; done',
   },
   {
     name: 'module',
@@ -53,7 +54,15 @@ const ALL: Component[] = [
   {
     name: 'addon',
     target: 'package/build/Release',
-    inputs: ['binding.gyp', 'package.json', 'native/sys', 'native/util', 'native/verbs', 'native/rxe-client', 'native/include'],
+    inputs: [
+      'binding.gyp',
+      'package.json',
+      'native/sys',
+      'native/util',
+      'native/verbs',
+      'native/rxe-client',
+      'native/include',
+    ],
     needs: 'binding.gyp',
     script: `mkdir /tmp/pkg && cd /tmp/pkg &&
       cp -r $SRC/native $SRC/binding.gyp $SRC/package.json . &&
@@ -70,7 +79,12 @@ const ALL: Component[] = [
 export async function components(): Promise<Component[]> {
   const without = (process.env.ROAM_LAB_WITHOUT ?? '').split(',');
   const there = await Promise.all(
-    ALL.map((part) => stat(path.join(packageRoot, part.needs)).then(() => true, () => false)),
+    ALL.map((part) =>
+      stat(path.join(packageRoot, part.needs)).then(
+        () => true,
+        () => false,
+      ),
+    ),
   );
   return ALL.filter((part, index) => there[index] && !without.includes(part.name));
 }
@@ -122,6 +136,8 @@ export async function buildComponent(
 /** The lines that say why: compiler errors when there are any, else the end. */
 function relevant(log: string): string {
   const lines = log.split('\n');
-  const errors = lines.filter((line) => /\berror\b|FAILED|does not apply|undefined reference|No rule/i.test(line));
+  const errors = lines.filter((line) =>
+    /\berror\b|FAILED|does not apply|undefined reference|No rule/i.test(line),
+  );
   return (errors.length > 0 ? errors.slice(0, 8) : lines.slice(-8)).join('\n');
 }

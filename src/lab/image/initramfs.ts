@@ -9,7 +9,15 @@ import type { BaseImage } from './base.js';
  * What mounting the disks takes, then what init would load anyway: unpacked here once, because
  * unpacking xz under emulation costs a second per megabyte. Dependencies come from modules.dep.
  */
-const MODULES = ['crc32c_generic', 'virtio_blk', 'ext4', 'virtio_net', 'rdma_ucm', 'udp_tunnel', 'ip6_udp_tunnel'];
+const MODULES = [
+  'crc32c_generic',
+  'virtio_blk',
+  'ext4',
+  'virtio_net',
+  'rdma_ucm',
+  'udp_tunnel',
+  'ip6_udp_tunnel',
+];
 
 const PACK = `set -e
 cd "$1"; tree=$2; release=$3; out=$4; shift 4

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { cacheDir, hashInputs, packageRoot, pruneCache, withCacheLock } from '../cache.js';
 import type { BaseImage } from './base.js';
-import { type Component, buildComponent, components } from './components.js';
+import { buildComponent, type Component, components } from './components.js';
 import { makeInitramfs } from './initramfs.js';
 import { stagePackage } from './package.js';
 
@@ -23,7 +23,10 @@ export interface Payload {
  *
  * @throws LabError naming the part whose build failed and its log.
  */
-export async function ensurePayload(base: BaseImage, onProgress: (message: string) => void): Promise<Payload> {
+export async function ensurePayload(
+  base: BaseImage,
+  onProgress: (message: string) => void,
+): Promise<Payload> {
   return withCacheLock('payload', async () => {
     const baseId = path.basename(base.dir);
     const built: { part: Component; dir: string }[] = [];
@@ -61,7 +64,8 @@ export async function ensurePayload(base: BaseImage, onProgress: (message: strin
     await rm(scratch, { recursive: true, force: true });
     const stage = path.join(scratch, 'stage');
     await mkdir(path.join(stage, 'guest'), { recursive: true });
-    for (const { part, dir: from } of built) await cp(from, path.join(stage, part.target), { recursive: true });
+    for (const { part, dir: from } of built)
+      await cp(from, path.join(stage, part.target), { recursive: true });
     for (const file of ['init', 'load-rxe'])
       await cp(path.join(packageRoot, 'src/lab/guest', file), path.join(stage, 'guest', file));
     await execa('chmod', ['755', path.join(stage, 'guest/init'), path.join(stage, 'guest/load-rxe')]);
@@ -82,7 +86,20 @@ async function makeDisk(stage: string, disk: string): Promise<void> {
   const files = (await readdir(stage, { recursive: true })).length;
   const megabytes = Math.ceil(Number.parseInt(stdout, 10) * 1.3 + files / 200) + 8;
   await execa('mke2fs', [
-    '-q', '-t', 'ext4', '-O', '^has_journal', '-m', '0', '-N', String(files + 200),
-    '-E', 'root_owner=0:0', '-d', stage, disk, `${megabytes}M`,
+    '-q',
+    '-t',
+    'ext4',
+    '-O',
+    '^has_journal',
+    '-m',
+    '0',
+    '-N',
+    String(files + 200),
+    '-E',
+    'root_owner=0:0',
+    '-d',
+    stage,
+    disk,
+    `${megabytes}M`,
   ]);
 }
