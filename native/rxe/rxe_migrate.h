@@ -28,7 +28,7 @@
 struct rxe_migr_resume {
 	u8	version;
 	u8	type;
-	__be16	reserved;
+	__be16	flags;		/* RXE_MIGR_NO_REQUESTER */
 	__be32	epoch;		/* of the QP that moved */
 	__be32	comp_psn;	/* its oldest unacknowledged PSN */
 	__be32	resp_psn;	/* the PSN that it expects next */
@@ -38,6 +38,7 @@ enum {
 	RXE_MIGR_WIRE_VERSION	= 1,
 	RXE_MIGR_RESUME		= 1,
 	RXE_MIGR_RESUMED	= 2,
+	RXE_MIGR_NO_REQUESTER	= 1 << 0,	/* in RTR: comp_psn means nothing yet */
 };
 
 extern const struct uapi_definition rxe_migr_uapi_defs[];
@@ -71,6 +72,7 @@ int rxe_migr_adopt_file(struct rxe_ucontext *uc, int fd);
 /* rxe_migrate_state.c: stop and resume */
 void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);
+int rxe_migr_mark_qp(struct rxe_qp *qp);
 int rxe_migr_stop_qp(struct rxe_qp *qp);
 int rxe_migr_resume_qp(struct rxe_qp *qp);
 void rxe_migr_resume_work(struct work_struct *work);

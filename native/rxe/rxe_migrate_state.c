@@ -21,11 +21,14 @@ static void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long s
 }
 
 /* Waits until no task runs; none starts before the thaw. Holds migr.mutex.
- * HOLD makes a busy task leave at once instead of emptying its queues first.
+ * HOLD makes a busy task leave at once instead of emptying its queues first,
+ * and flush_work() sleeps until it has, where rxe_disable_task() would spin.
  */
 void rxe_migr_freeze(struct rxe_qp *qp)
 {
 	rxe_migr_set(qp, 0, RXE_MIGR_HOLD);
+	flush_work(&qp->recv_task.work);
+	flush_work(&qp->send_task.work);
 	rxe_disable_task(&qp->recv_task);
 	rxe_disable_task(&qp->send_task);
 }
@@ -64,17 +67,36 @@ static void rxe_migr_cut_read(struct rxe_qp *qp)
 	qp->resp.res = NULL;
 }
 
+static void rxe_migr_mark_locked(struct rxe_qp *qp)
+{
+	if (qp->migr.flags & ROAM_RXE_STOPPED)
+		return;
+
+	qp->migr.epoch++;
+	rxe_migr_set(qp, ROAM_RXE_RESUMING, ROAM_RXE_STOPPED);
+}
+
+/* The first half of a stop. Done to every QP of a context before the second,
+ * so that those that are still busy do not keep the first ones waiting.
+ */
+int rxe_migr_mark_qp(struct rxe_qp *qp)
+{
+	if (qp_type(qp) != IB_QPT_RC)
+		return -EOPNOTSUPP;
+
+	mutex_lock(&qp->migr.mutex);
+	rxe_migr_mark_locked(qp);
+	mutex_unlock(&qp->migr.mutex);
+	return 0;
+}
+
 int rxe_migr_stop_qp(struct rxe_qp *qp)
 {
 	if (qp_type(qp) != IB_QPT_RC)
 		return -EOPNOTSUPP;
 
 	mutex_lock(&qp->migr.mutex);
-	if (qp->migr.flags & ROAM_RXE_STOPPED)
-		goto out;
-
-	qp->migr.epoch++;
-	rxe_migr_set(qp, ROAM_RXE_RESUMING, ROAM_RXE_STOPPED);
+	rxe_migr_mark_locked(qp);
 	cancel_delayed_work_sync(&qp->migr.resume_work);
 
 	rxe_migr_freeze(qp);
@@ -87,7 +109,6 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 	}
 	rxe_migr_cut_read(qp);
 	rxe_migr_thaw(qp);
-out:
 	mutex_unlock(&qp->migr.mutex);
 	return 0;
 }

@@ -201,7 +201,9 @@ static int rxe_migr_scope(struct uverbs_attr_bundle *attrs,
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_STOP)(struct uverbs_attr_bundle *attrs)
 {
-	return rxe_migr_scope(attrs, rxe_migr_stop_qp, false);
+	int err = rxe_migr_scope(attrs, rxe_migr_mark_qp, false);
+
+	return err ?: rxe_migr_scope(attrs, rxe_migr_stop_qp, false);
 }
 
 /* One QP that cannot be resumed must not leave the others stopped. */

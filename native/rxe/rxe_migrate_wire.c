@@ -62,6 +62,8 @@ int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch)
 	struct rxe_migr_resume msg = {
 		.version = RXE_MIGR_WIRE_VERSION,
 		.type = type,
+		.flags = cpu_to_be16(qp_state(qp) < IB_QPS_RTS ?
+				     RXE_MIGR_NO_REQUESTER : 0),
 		.epoch = cpu_to_be32(epoch),
 		.comp_psn = cpu_to_be32(qp->comp.psn),
 		.resp_psn = cpu_to_be32(qp->resp.psn),
@@ -109,7 +111,8 @@ static bool rxe_migr_psns_fit(struct rxe_qp *qp, const struct rxe_migr_resume *m
 	u32 peer_comp = be32_to_cpu(msg->comp_psn) & BTH_PSN_MASK;
 	u32 peer_resp = be32_to_cpu(msg->resp_psn) & BTH_PSN_MASK;
 
-	if (psn_compare(qp->resp.psn, peer_comp) < 0)
+	if (!(msg->flags & cpu_to_be16(RXE_MIGR_NO_REQUESTER)) &&
+	    psn_compare(qp->resp.psn, peer_comp) < 0)
 		return false;
 	return qp_state(qp) < IB_QPS_RTS ||
 	       psn_compare(peer_resp, qp->comp.psn) >= 0;
