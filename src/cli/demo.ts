@@ -1,9 +1,8 @@
-// `roam demo`, and the sampler that it runs on the peer.
+// `roam demo`
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { runDemo } from '../demo/index.js';
 import { renderDemo } from '../demo/render.js';
-import { sample } from '../demo/sampler.js';
 import { fail } from './output.js';
 
 interface Flags {
@@ -43,19 +42,5 @@ export function registerDemo(program: Command): void {
       } finally {
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       }
-    });
-
-  program
-    .command('sampler', { hidden: true })
-    .option('--device <name>', 'RDMA device', 'rxe0')
-    .option('--interval <ms>', 'time between samples', '10')
-    .description('report the longest times without a completion; ends with its standard input')
-    .action(async ({ device, interval }: { device: string; interval: string }) => {
-      const ended = new AbortController();
-      process.stdin.on('end', () => ended.abort()).on('error', () => ended.abort());
-      process.stdin.resume();
-      process.on('SIGTERM', () => ended.abort());
-      await sample(device, Number(interval), ended.signal, (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
-      process.stdin.destroy();
     });
 }

@@ -1,36 +1,47 @@
 // The `roam` command.
-import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../migrate/version.js';
-import { registerAgent } from './agent.js';
-import { registerDemo } from './demo.js';
-import { registerLab } from './lab.js';
-import { registerMigrate } from './migrate.js';
-import { fail } from './output.js';
-import { registerQps } from './qps.js';
+import type { Command } from 'commander';
+import { packageVersion } from '../package-version.js';
+
+type Register = (program: Command) => void;
+
+/** Each command is loaded when it is named: a migration waits for the start of `roam` on two hosts. */
+const commands: Record<string, () => Promise<Register>> = {
+  lab: async () => (await import('./lab.js')).registerLab,
+  migrate: async () => (await import('./migrate.js')).registerMigrate,
+  qps: async () => (await import('./qps.js')).registerQps,
+  demo: async () => (await import('./demo.js')).registerDemo,
+  sampler: async () => (await import('./sampler.js')).registerSampler,
+};
+
+const EXAMPLES = `
+Examples:
+  roam lab up --nodes 3                           SoftRoCE nodes a, b, c on this machine
+  roam qps                                        every QP of this host and its migration state
+  roam migrate pid:1234 --to b --ip 10.0.1.7/24   move a process and its address
+  roam demo                                       move a running ib_send_bw in mid-transfer
+`;
 
 /** Runs one command line; sets the exit code and prints every error itself. */
 export async function main(argv: string[] = process.argv): Promise<void> {
+  const name = argv[2] ?? '';
+  if (name === 'agent') {
+    const { serveAgent } = await import('../migrate/agent/server.js');
+    await serveAgent(process.stdin, process.stdout);
+    // A descriptor that a restored child keeps open must not keep the agent.
+    process.exit();
+  }
+  const { Command, CommanderError } = await import('commander');
   const program = new Command('roam')
     .description('live migration of running RDMA processes between Linux hosts, with their peers connected')
     .version(await packageVersion())
     .enablePositionalOptions()
-    .addHelpText(
-      'after',
-      [
-        '',
-        'Examples:',
-        '  roam lab up --nodes 3                                 SoftRoCE nodes a, b, c on this machine',
-        '  roam qps                                              every QP of this host and its migration state',
-        '  roam migrate pid:1234 --to b --ip 10.0.1.7/24         move a process and its address',
-        '  roam demo                                             move a running ib_send_bw in mid-transfer',
-        '',
-      ].join('\n'),
-    );
-  for (const register of [registerLab, registerMigrate, registerQps, registerDemo, registerAgent]) register(program);
+    .addHelpText('after', EXAMPLES);
+  const wanted = Object.hasOwn(commands, name) ? [name] : Object.keys(commands);
+  for (const command of wanted) (await commands[command]?.())?.(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
-    else fail(error, argv.includes('--json'));
+    else (await import('./output.js')).fail(error, argv.includes('--json'));
   }
 }

@@ -43,7 +43,7 @@ export function registerMigrate(program: Command): void {
       const onSignal = () => interrupted.abort();
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
       const quiet = flags.json && !flags.progress;
-      const progress = quiet ? undefined : migrationProgress(flags.json ? process.stderr : process.stdout, PHASES);
+      const progress = quiet ? undefined : await migrationProgress(flags.json ? process.stderr : process.stdout, PHASES);
       try {
         const report = await migrate(optionsOf(target, flags, interrupted.signal, progress?.onEvent));
         await progress?.done();

@@ -1,6 +1,5 @@
 // How commands speak: one clear error, tables, live progress on a terminal, plain lines in a pipe.
 import { hostname } from 'node:os';
-import { Listr } from 'listr2';
 import { RoamError } from '../errors.js';
 import type { MigrationEvent, PhaseName } from '../migrate/types.js';
 
@@ -66,7 +65,7 @@ export interface Progress {
 }
 
 /** Live progress of a migration: a task list on a terminal, one line per finished phase elsewhere. */
-export function migrationProgress(out: NodeJS.WriteStream, phases: readonly PhaseName[]): Progress {
+export async function migrationProgress(out: NodeJS.WriteStream, phases: readonly PhaseName[]): Promise<Progress> {
   return out.isTTY ? listProgress(phases) : plainProgress(out);
 }
 
@@ -100,7 +99,8 @@ function deferred(): PromiseWithExecutor {
   return { promise, resolve, reject };
 }
 
-function listProgress(phases: readonly PhaseName[]): Progress {
+async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
+  const { Listr } = await import('listr2');
   const steps = new Map<PhaseName, Step>(phases.map((phase) => [phase, { started: deferred(), ended: deferred() }]));
   const list = new Listr(
     phases.map((phase) => ({

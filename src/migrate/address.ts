@@ -3,9 +3,8 @@ import { isIP } from 'node:net';
 import { readdir, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
 import { RoamError } from '../errors.js';
-import { hasProgram, run } from './run.js';
+import { hasProgram, run, tryRun } from './run.js';
 
 export interface Cidr {
   ip: string;
@@ -70,8 +69,8 @@ export async function announce({ ip, family }: Cidr, dev: string, announcer: str
       continue;
     }
     // Some versions exit with 1 because nobody answered what needs no answer: only words count.
-    const result = await execa(file, [...args, '-c', '1', '-w', '1', mode, '-I', dev, ip], { reject: false });
-    if (result.failed && result.stderr) throw new RoamError('ARP_FAILED', result.stderr.split('\n')[0] ?? '');
+    const { exitCode, stderr } = await tryRun(file, [...args, '-c', '1', '-w', '1', mode, '-I', dev, ip]);
+    if (exitCode !== 0 && stderr) throw new RoamError('ARP_FAILED', stderr.split('\n')[0] ?? '');
   }
 }
 

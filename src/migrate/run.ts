@@ -1,13 +1,43 @@
 // Short-lived helper programs, apart from the terminal's signals.
+//
+// Not execa: the agent's start is part of every migration, and loading it would double that.
+import { spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
-import { execa } from 'execa';
+import { text } from 'node:stream/consumers';
 import { RoamError } from '../errors.js';
 
+export interface RunResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
 /**
- * Runs a program and gives its stdout.
+ * Runs a program to its end, whatever its exit code.
  *
  * It gets a process group of its own: Ctrl-C must reach the engine, which rolls back in order, and not the
  * half-done step.
+ *
+ * @throws RoamError COMMAND_FAILED when it cannot be started
+ */
+export async function tryRun(file: string, args: string[], input = ''): Promise<RunResult> {
+  const child = spawn(file, args, { detached: true, stdio: 'pipe', env: { ...process.env, PATH: searchPath() } });
+  const exited = new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? -1));
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  try {
+    const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+    return { exitCode, stdout, stderr };
+  } catch (cause) {
+    throw new RoamError('COMMAND_FAILED', `${file} cannot be run: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * Runs a program and gives its stdout.
  *
  * @throws RoamError COMMAND_FAILED, with the program's own words
  */
@@ -16,27 +46,20 @@ export async function run(
   args: string[],
   { input, remedy }: { input?: string; remedy?: string } = {},
 ): Promise<string> {
-  const result = await execa(file, args, {
-    reject: false,
-    detached: true,
-    cleanup: true,
-    ...(input === undefined ? { stdin: 'ignore' } : { input }),
-  });
-  if (result.failed) {
-    const words = String(result.stderr || result.shortMessage).trim().split('\n')[0];
-    throw new RoamError('COMMAND_FAILED', `${file} ${args.join(' ')}: ${words}`, {
-      cause: result,
-      ...(remedy ? { remedy } : {}),
-    });
-  }
-  return result.stdout;
+  const { exitCode, stdout, stderr } = await tryRun(file, args, input);
+  if (exitCode === 0) return stdout;
+  const words = stderr.trim().split('\n')[0] || `exit code ${exitCode}`;
+  throw new RoamError('COMMAND_FAILED', `${file} ${args.join(' ')}: ${words}`, remedy ? { remedy } : {});
 }
+
+/** Non-interactive logins often lack the administrator's directories. */
+const searchPath = (): string => [process.env.PATH ?? '/usr/bin:/bin', ...ADMINISTRATOR_PATH].join(':');
 
 const ADMINISTRATOR_PATH = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Whether a program is found on PATH or in the system's administrator directories. */
 export async function hasProgram(name: string): Promise<boolean> {
-  const directories = [...(process.env.PATH ?? '').split(':'), ...ADMINISTRATOR_PATH];
+  const directories = searchPath().split(':');
   const found = await Promise.all(
     directories.map((dir) => access(`${dir}/${name}`, constants.X_OK).then(() => true, () => false)),
   );

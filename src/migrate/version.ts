@@ -1,14 +1,10 @@
 // Which versions of everything run on this host.
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { release } from 'node:os';
 import { Criu } from '../criu/index.js';
+import { packageVersion } from '../package-version.js';
 import { moduleVersion } from './rdma.js';
 import type { HostVersions } from './types.js';
-
-export async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 /** `4.1.1`. */
 export async function criuVersion(path: string): Promise<string> {

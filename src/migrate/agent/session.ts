@@ -1,6 +1,7 @@
 // The state of one migration at the destination, and how to get rid of it.
 import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
+import { packageVersion } from '../../package-version.js';
 import * as facts from './facts.js';
 import { placeFiles } from './place.js';
 import { prepareDirectory } from './prepare.js';
@@ -9,7 +10,6 @@ import { PROTOCOL_VERSION } from './protocol.js';
 import { lockTcp, takeAddress } from './network.js';
 import { objectsOf } from '../rdma.js';
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
-import { packageVersion } from '../version.js';
 
 type Args<Op extends AgentOp> = AgentOps[Op]['args'];
 type Handlers = { [Op in AgentOp]: (args: Args<Op>) => Promise<AgentOps[Op]['result']> };
