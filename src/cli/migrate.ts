@@ -1,6 +1,6 @@
 // `roam migrate`
 import type { Command } from 'commander';
-import { migrate, type MigrateOptions, type MigrationReport, PHASES } from '../migrate/index.js';
+import { type MigrateOptions, type MigrationReport, migrate, PHASES } from '../migrate/index.js';
 import { byteCount, fail, migrationProgress, printJson, seconds } from './output.js';
 
 interface Flags {
@@ -26,7 +26,10 @@ export function registerMigrate(program: Command): void {
     .argument('<target>', 'what to move: pid:1234 (a process and its descendants)')
     .requiredOption('--to <host>', 'ssh destination; its user must be root')
     .option('--ip <address/prefix>', 'an address that moves with the process')
-    .option('--ip-dev <device>', "network device that takes it (default: that of the destination's rxe device)")
+    .option(
+      '--ip-dev <device>',
+      "network device that takes it (default: that of the destination's rxe device)",
+    )
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', '64')
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', '30')
@@ -43,7 +46,9 @@ export function registerMigrate(program: Command): void {
       const onSignal = () => interrupted.abort();
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
       const quiet = flags.json && !flags.progress;
-      const progress = quiet ? undefined : await migrationProgress(flags.json ? process.stderr : process.stdout, PHASES);
+      const progress = quiet
+        ? undefined
+        : await migrationProgress(flags.json ? process.stderr : process.stdout, PHASES);
       try {
         const report = await migrate(optionsOf(target, flags, interrupted.signal, progress?.onEvent));
         await progress?.done();
@@ -87,13 +92,15 @@ export function summary(report: MigrationReport): string {
   const lines = [
     `${report.comm} (pid ${report.pid}) moved from ${report.source} to ${report.destination}: frozen for ${seconds(report.frozenMs)}, ${byteCount(report.bytes)} sent`,
   ];
-  if (report.address) lines.push(`address ${report.address.ip}: ${report.address.from} -> ${report.address.to}`);
+  if (report.address)
+    lines.push(`address ${report.address.ip}: ${report.address.from} -> ${report.address.to}`);
   if (qp.length > 0) lines.push(`QPs ${qp.map(({ qpn }) => qpn).join(', ')}; ${cq} CQ${cq === 1 ? '' : 's'}`);
   if (mr.length > 0) {
     const hex = (key: number) => `0x${key.toString(16)}`;
     lines.push(`MRs ${mr.map(({ lkey, rkey }) => `${hex(lkey)}/${hex(rkey)}`).join(', ')} (lkey/rkey)`);
   }
-  for (const { path, bytes, reason } of report.carried) lines.push(`carried ${path} (${byteCount(bytes)}, ${reason})`);
+  for (const { path, bytes, reason } of report.carried)
+    lines.push(`carried ${path} (${byteCount(bytes)}, ${reason})`);
   for (const warning of report.warnings) lines.push(`warning: ${warning}`);
   return lines.join('\n');
 }

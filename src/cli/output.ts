@@ -23,12 +23,17 @@ export function errorObject(error: unknown) {
 export function errorText(error: unknown): string {
   const { phase, host, remedy, findings } = error as Record<string, unknown>;
   if (Array.isArray(findings)) {
-    const lines = findings.map(({ host: on, message, remedy: advice }) => `  ${on}: ${message}${advice ? `\n    -> ${advice}` : ''}`);
+    const lines = findings.map(
+      ({ host: on, message, remedy: advice }) => `  ${on}: ${message}${advice ? `\n    -> ${advice}` : ''}`,
+    );
     return `roam: nothing was stopped; ${findings.length} reason${findings.length > 1 ? 's' : ''} not to begin:\n${lines.join('\n')}`;
   }
   const message = error instanceof Error ? error.message : String(error);
   const where = [phase ? `phase ${phase}` : '', host ? `on ${host}` : ''].filter(Boolean).join(' ');
-  const stack = error instanceof RoamError || !(error instanceof Error) || !process.env.ROAM_DEBUG ? '' : `\n${error.stack}`;
+  const stack =
+    error instanceof RoamError || !(error instanceof Error) || !process.env.ROAM_DEBUG
+      ? ''
+      : `\n${error.stack}`;
   return `roam: ${where ? `${where}: ` : ''}${message}${remedy ? `\n  -> ${remedy}` : ''}${stack}`;
 }
 
@@ -48,15 +53,23 @@ export function table(head: string[], rows: (string | number)[][]): string {
   const cells = rows.map((row) => row.map(String));
   const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)));
   const line = (row: string[], numeric: boolean[]) =>
-    row.map((cell, i) => (numeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd();
+    row
+      .map((cell, i) => (numeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd();
   const numeric = head.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'));
   return [line(head, numeric), ...cells.map((row) => line(row, numeric))].join('\n');
 }
 
-export const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+export const seconds = (ms: number): string =>
+  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 
 export const byteCount = (bytes: number): string =>
-  bytes < 1024 ? `${bytes} B` : bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
+  bytes < 1024
+    ? `${bytes} B`
+    : bytes < 1048576
+      ? `${(bytes / 1024).toFixed(1)} KiB`
+      : `${(bytes / 1048576).toFixed(1)} MiB`;
 
 export interface Progress {
   onEvent: (event: MigrationEvent) => void;
@@ -65,15 +78,22 @@ export interface Progress {
 }
 
 /** Live progress of a migration: a task list on a terminal, one line per finished phase elsewhere. */
-export async function migrationProgress(out: NodeJS.WriteStream, phases: readonly PhaseName[]): Promise<Progress> {
+export async function migrationProgress(
+  out: NodeJS.WriteStream,
+  phases: readonly PhaseName[],
+): Promise<Progress> {
   return out.isTTY ? listProgress(phases) : plainProgress(out);
 }
 
 function plainProgress(out: NodeJS.WritableStream): Progress {
   return {
     onEvent: (event) => {
-      if (event.type === 'end') out.write(`${event.phase.padEnd(10)} ${seconds(event.ms)}${event.detail ? `  (${event.detail})` : ''}\n`);
-      if (event.type === 'fail') out.write(`${event.phase.padEnd(10)} failed after ${seconds(event.ms)}: ${event.message}\n`);
+      if (event.type === 'end')
+        out.write(
+          `${event.phase.padEnd(10)} ${seconds(event.ms)}${event.detail ? `  (${event.detail})` : ''}\n`,
+        );
+      if (event.type === 'fail')
+        out.write(`${event.phase.padEnd(10)} failed after ${seconds(event.ms)}: ${event.message}\n`);
       if (event.type === 'warning') out.write(`warning: ${event.message}\n`);
     },
     done: async () => {},
@@ -101,7 +121,9 @@ function deferred(): PromiseWithExecutor {
 
 async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
   const { Listr } = await import('listr2');
-  const steps = new Map<PhaseName, Step>(phases.map((phase) => [phase, { started: deferred(), ended: deferred() }]));
+  const steps = new Map<PhaseName, Step>(
+    phases.map((phase) => [phase, { started: deferred(), ended: deferred() }]),
+  );
   const list = new Listr(
     phases.map((phase) => ({
       title: phase,

@@ -1,8 +1,8 @@
 // `roam qps`: every QP of this host, with its verbs state and its migration state.
 import type { Command } from 'commander';
 import { RoamError } from '../errors.js';
-import { readTask } from '../migrate/proc.js';
 import { rdmaLinks } from '../migrate/address.js';
+import { readTask } from '../migrate/proc.js';
 import { openRxe, type QpInfo } from '../rxe/index.js';
 import { printJson, table } from './output.js';
 
@@ -20,9 +20,13 @@ export interface QpRow extends QpInfo {
 export async function listHostQps(device?: string): Promise<QpRow[]> {
   const links = (await rdmaLinks()).filter((link) => device === undefined || link.device === device);
   if (links.length === 0) {
-    throw new RoamError('NO_RDMA_DEVICE', device ? `there is no RDMA device ${device} here` : 'this host has no RDMA device', {
-      remedy: 'rdma link add rxe0 type rxe netdev DEVICE',
-    });
+    throw new RoamError(
+      'NO_RDMA_DEVICE',
+      device ? `there is no RDMA device ${device} here` : 'this host has no RDMA device',
+      {
+        remedy: 'rdma link add rxe0 type rxe netdev DEVICE',
+      },
+    );
   }
   const rows: QpRow[] = [];
   for (const link of links) {
@@ -43,7 +47,18 @@ function render(rows: QpRow[]): string {
   if (rows.length === 0) return 'no QPs';
   return table(
     ['DEVICE', 'QPN', 'TYPE', 'STATE', 'MIGRATION', 'PEER QPN', 'PID', 'COMMAND', 'SGID', 'DGID'],
-    rows.map((qp) => [qp.device, qp.qpn, qp.type, qp.state, qp.migrationState, qp.destQpn, qp.pid, qp.comm ?? '(kernel)', qp.sgid, qp.dgid]),
+    rows.map((qp) => [
+      qp.device,
+      qp.qpn,
+      qp.type,
+      qp.state,
+      qp.migrationState,
+      qp.destQpn,
+      qp.pid,
+      qp.comm ?? '(kernel)',
+      qp.sgid,
+      qp.dgid,
+    ]),
   );
 }
 
@@ -80,7 +95,11 @@ export function registerQps(program: Command): void {
       .argument('<qpn>', 'number of the QP')
       .option('--device <name>', 'RDMA device, where the number exists on several')
       .option('--json', 'print JSON')
-      .description(action === 'stop' ? 'stop a QP: it sends nothing and tells its peer to wait' : 'let a stopped QP go on')
+      .description(
+        action === 'stop'
+          ? 'stop a QP: it sends nothing and tells its peer to wait'
+          : 'let a stopped QP go on',
+      )
       .addHelpText('after', `\nExample:\n  roam qps ${action} 17\n`)
       .action(async (qpn: string, _flags: unknown, command: Command) => {
         const { device, json } = command.optsWithGlobals<{ device?: string; json?: boolean }>();

@@ -13,7 +13,9 @@ export function registerSampler(program: Command): void {
       process.stdin.on('end', () => ended.abort()).on('error', () => ended.abort());
       process.stdin.resume();
       process.on('SIGTERM', () => ended.abort());
-      await sample(device, Number(interval), ended.signal, (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
+      await sample(device, Number(interval), ended.signal, (line) =>
+        process.stdout.write(`${JSON.stringify(line)}\n`),
+      );
       process.stdin.destroy();
     });
 }

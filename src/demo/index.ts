@@ -45,7 +45,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   }
 }
 
-async function moveServer(lab: Lab, { iterations, size, say }: DemoOptions, started: number): Promise<DemoReport> {
+async function moveServer(
+  lab: Lab,
+  { iterations, size, say }: DemoOptions,
+  started: number,
+): Promise<DemoReport> {
   const [a, b, peer] = [lab.node('a'), lab.node('b'), lab.node('peer')];
   await a.exec(['ip', 'address', 'add', `${FLOATING}/${PREFIX}`, 'dev', 'eth0']);
   for (const node of [b, peer]) await node.exec(['ip', 'route', 'replace', `${FLOATING}/32`, 'dev', 'eth0']);
@@ -54,7 +58,9 @@ async function moveServer(lab: Lab, { iterations, size, say }: DemoOptions, star
     const workload = await Workload.start(a, peer, { iterations, size, serverAddress: FLOATING });
     say(`server on a (${FLOATING}), client on peer: ${workload.command}`);
     await underWay(watch, workload);
-    say(`peer has received ${watch.received} of ${iterations} messages; moving pid ${workload.pid} from a to b`);
+    say(
+      `peer has received ${watch.received} of ${iterations} messages; moving pid ${workload.pid} from a to b`,
+    );
     const migration = await migrateIn(a, workload.pid, say);
     say(`peer has received ${watch.received} of ${iterations} messages; waiting for both ends`);
     const client = await workload.clientEnd();
@@ -104,24 +110,48 @@ async function underWay(watch: Watch, workload: Workload): Promise<void> {
     ended = end;
   });
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(200)) {
-    if (ended) throw new RoamError('WORKLOAD_FAILED', `ib_send_bw ended before it was moved (exit code ${ended.exitCode}): ${ended.output}`);
+    if (ended)
+      throw new RoamError(
+        'WORKLOAD_FAILED',
+        `ib_send_bw ended before it was moved (exit code ${ended.exitCode}): ${ended.output}`,
+      );
     if (watch.received >= UNDER_WAY) return;
   }
-  throw new RoamError('WORKLOAD_FAILED', `the peer received ${watch.received} messages in ${START_TIMEOUT_MS / 1000} s`);
+  throw new RoamError(
+    'WORKLOAD_FAILED',
+    `the peer received ${watch.received} messages in ${START_TIMEOUT_MS / 1000} s`,
+  );
 }
 
 /** `roam migrate` on the node, its progress as it comes. */
 async function migrateIn(node: LabNode, pid: number, say: (line: string) => void): Promise<MigrationReport> {
-  const argv = ['roam', 'migrate', `pid:${pid}`, '--to', 'b', '--ip', `${FLOATING}/${PREFIX}`, '--json', '--progress'];
+  const argv = [
+    'roam',
+    'migrate',
+    `pid:${pid}`,
+    '--to',
+    'b',
+    '--ip',
+    `${FLOATING}/${PREFIX}`,
+    '--json',
+    '--progress',
+  ];
   say(`a# ${argv.join(' ')}`);
   const child = node.spawn(argv);
   if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => say(`  ${line}`));
   const { stdout, exitCode } = await child;
   const text = String(stdout);
-  const answer = parseJson(text) as MigrationReport | { ok: false; error: Record<string, string> } | undefined;
+  const answer = parseJson(text) as
+    | MigrationReport
+    | { ok: false; error: Record<string, string> }
+    | undefined;
   if (answer?.ok === true) return answer;
   const { message = text, code = 'MIGRATION_FAILED', remedy } = answer?.ok === false ? answer.error : {};
-  throw new RoamError(code, `roam migrate on node a failed (exit code ${exitCode}): ${message}`, remedy ? { remedy } : {});
+  throw new RoamError(
+    code,
+    `roam migrate on node a failed (exit code ${exitCode}): ${message}`,
+    remedy ? { remedy } : {},
+  );
 }
 
 function parseJson(text: string): unknown {

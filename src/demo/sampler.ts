@@ -16,8 +16,7 @@ export interface Gap {
 
 export type SamplerLine =
   /** Progress, twice a second: messages that the QPs have received in full (their MSN). */
-  | { type: 'progress'; t: number; received: number }
-  | { type: 'result'; samples: number; gaps: Gap[] };
+  { type: 'progress'; t: number; received: number } | { type: 'result'; samples: number; gaps: Gap[] };
 
 /** Message sequence number and PSNs have 24 bits (IBTA 9.2). */
 const MODULUS = 2 ** 24;
@@ -47,7 +46,13 @@ export class GapFinder {
     }
     if (!moved) return;
     const resolution = t - before.t;
-    if (this.#last) this.#note({ from: this.#last.t, to: t, ms: t - this.#last.t, resolutionMs: Math.max(resolution, this.#last.resolution) });
+    if (this.#last)
+      this.#note({
+        from: this.#last.t,
+        to: t,
+        ms: t - this.#last.t,
+        resolutionMs: Math.max(resolution, this.#last.resolution),
+      });
     this.#last = { t, resolution };
   }
 
@@ -69,14 +74,23 @@ export async function sample(
   signal: AbortSignal,
   write: (line: SamplerLine) => void,
 ): Promise<void> {
-  if (!(intervalMs > 0)) throw new RoamError('BAD_INTERVAL', `${intervalMs} is not an interval in milliseconds`);
+  if (!(intervalMs > 0))
+    throw new RoamError('BAD_INTERVAL', `${intervalMs} is not an interval in milliseconds`);
   const finder = new GapFinder();
   const rxe = openRxe(device);
   try {
     let told = 0;
     while (!signal.aborted) {
       const t = Date.now();
-      finder.add(t, new Map(rxe.listQps().filter(({ pid }) => pid > 0).map(({ qpn, msn, compPsn }) => [qpn, { msn, compPsn }])));
+      finder.add(
+        t,
+        new Map(
+          rxe
+            .listQps()
+            .filter(({ pid }) => pid > 0)
+            .map(({ qpn, msn, compPsn }) => [qpn, { msn, compPsn }]),
+        ),
+      );
       if (t - told >= 500) {
         told = t;
         write({ type: 'progress', t, received: finder.received });

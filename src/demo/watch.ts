@@ -32,7 +32,8 @@ export class Watch {
   async result(): Promise<{ samples: number; gaps: Gap[] }> {
     this.#child.stdin?.end();
     await this.#child;
-    if (!this.#result) throw new RoamError('SAMPLER_FAILED', `the sampler on the peer ended early: ${this.#stderr.trim()}`);
+    if (!this.#result)
+      throw new RoamError('SAMPLER_FAILED', `the sampler on the peer ended early: ${this.#stderr.trim()}`);
     return this.#result;
   }
 

@@ -24,7 +24,8 @@ export interface WorkloadPlan {
 
 /** Index of an address in rxe0's GID table on a node. */
 async function gidIndexOn(node: LabNode, ip: string): Promise<number> {
-  const script = 'cd /sys/class/infiniband/rxe0/ports/1/gids && for i in $(seq 0 31); do read -r g < "$i" && [ "$g" = "$1" ] && echo "$i" && exit; done; exit 1';
+  const script =
+    'cd /sys/class/infiniband/rxe0/ports/1/gids && for i in $(seq 0 31); do read -r g < "$i" && [ "$g" = "$1" ] && echo "$i" && exit; done; exit 1';
   for (let tries = 0; tries < 20; tries++) {
     const { exitCode, stdout } = await node.exec(['sh', '-c', script, 'sh', gidOf(ip)], { reject: false });
     if (exitCode === 0) return Number(stdout.trim());
@@ -35,7 +36,19 @@ async function gidIndexOn(node: LabNode, ip: string): Promise<number> {
 
 /** The command line of one end, without the server's address. */
 function command({ iterations, size }: WorkloadPlan, gidIndex: number): string[] {
-  return ['ib_send_bw', '-d', 'rxe0', '-x', String(gidIndex), '-b', '-F', '-s', String(size), '-n', String(iterations)];
+  return [
+    'ib_send_bw',
+    '-d',
+    'rxe0',
+    '-x',
+    String(gidIndex),
+    '-b',
+    '-F',
+    '-s',
+    String(size),
+    '-n',
+    String(iterations),
+  ];
 }
 
 /** Iterations in the line of results: `65536  1000  ...`. */
@@ -82,11 +95,19 @@ export class Workload {
       const { exitCode, stdout } = await node.exec(['cat', EXIT_CODE], { reject: false });
       if (exitCode === 0 && stdout.trim()) {
         const output = (await node.exec(['cat', OUTPUT], { reject: false })).stdout;
-        return { completed: completedIterations(output, this.plan.size), exitCode: Number(stdout.trim()), output };
+        return {
+          completed: completedIterations(output, this.plan.size),
+          exitCode: Number(stdout.trim()),
+          output,
+        };
       }
       if (Date.now() > deadline) {
         const output = (await node.exec(['cat', OUTPUT], { reject: false })).stdout;
-        return { completed: completedIterations(output, this.plan.size), exitCode: -1, output: `${output}\n(still running)` };
+        return {
+          completed: completedIterations(output, this.plan.size),
+          exitCode: -1,
+          output: `${output}\n(still running)`,
+        };
       }
       await sleep(500);
     }

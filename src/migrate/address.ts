@@ -1,6 +1,7 @@
 // The floating address: where it is, how it leaves one host and arrives at the other.
-import { isIP } from 'node:net';
+
 import { readdir, readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
@@ -86,7 +87,9 @@ export async function rdmaLinks(): Promise<RdmaLink[]> {
   const devices = await readdir(INFINIBAND).catch(() => []);
   const links = await Promise.all(
     devices.map(async (device) => {
-      const text = await readFile(`${INFINIBAND}/${device}/ports/1/gid_attrs/ndevs/0`, 'utf8').catch(() => '');
+      const text = await readFile(`${INFINIBAND}/${device}/ports/1/gid_attrs/ndevs/0`, 'utf8').catch(
+        () => '',
+      );
       return { device, netdev: text.trim() };
     }),
   );

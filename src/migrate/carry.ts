@@ -37,9 +37,13 @@ export async function filesToCarry(
   }
   for (const { path, bytes } of carried) {
     if (bytes > carryLimit) {
-      throw new RoamError('FILE_TOO_LARGE', `${path} is open for writing and holds ${bytes} bytes, too many to carry`, {
-        remedy: 'put it on a shared file system, or raise --carry-limit',
-      });
+      throw new RoamError(
+        'FILE_TOO_LARGE',
+        `${path} is open for writing and holds ${bytes} bytes, too many to carry`,
+        {
+          remedy: 'put it on a shared file system, or raise --carry-limit',
+        },
+      );
     }
   }
   return carried;

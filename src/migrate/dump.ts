@@ -24,7 +24,13 @@ export interface DumpHooks {
  *
  * @throws CriuError; with code CRIU_CANCELLED and the reason as its cause when `dumped` threw
  */
-export async function dumpTree(source: SourceFacts, dir: string, path: string, tcpClose: boolean, hooks: DumpHooks) {
+export async function dumpTree(
+  source: SourceFacts,
+  dir: string,
+  path: string,
+  tcpClose: boolean,
+  hooks: DumpHooks,
+) {
   await using criu = await Criu.swrk({ path });
   const locks = source.connections.length > 0 && !tcpClose;
   await criu.dump(

@@ -14,7 +14,10 @@ export async function keepCriuLog(error: unknown, log: string, id: string): Prom
   const kept = `${LOG_DIRECTORY}/${id}-${log.slice(log.lastIndexOf('/') + 1)}`;
   const saved = await mkdir(LOG_DIRECTORY, { recursive: true, mode: 0o750 })
     .then(() => copyFile(log, kept))
-    .then(() => true, () => false);
+    .then(
+      () => true,
+      () => false,
+    );
   const message = error.message.replace(/ \(log: [^)]*\)$/, '');
   return new RoamError(error.code, saved ? `${message} (log: ${kept})` : message, {
     cause: error,

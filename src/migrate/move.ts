@@ -1,11 +1,12 @@
 // From the freeze at the source to the first instruction at the destination.
-import { hostname } from 'node:os';
+
 import { rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CriuError, MigrationError, RoamError } from '../errors.js';
+import { addAddress, announce, arpAnnouncer, removeAddress } from './address.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
-import { addAddress, announce, arpAnnouncer, removeAddress } from './address.js';
 import { filesToCarry } from './carry.js';
 import { DUMP_LOG, dumpTree, removeNetworkLock } from './dump.js';
 import { keepCriuLog } from './logs.js';
@@ -94,7 +95,10 @@ export class Move {
       }
       const reason = error instanceof CriuError && error.code === 'CRIU_CANCELLED' ? error.cause : error;
       if (reason === error && !(await this.#sourceLives())) {
-        throw dump.fail(new RoamError('NO_SUCH_PROCESS', `process ${source.pid} ended by itself before it was frozen`), here);
+        throw dump.fail(
+          new RoamError('NO_SUCH_PROCESS', `process ${source.pid} ended by itself before it was frozen`),
+          here,
+        );
       }
       throw dump.fail(await keepCriuLog(reason, `${dir}/images/${DUMP_LOG}`, this.c.id), here);
     }
@@ -102,7 +106,10 @@ export class Move {
 
   /** CRIU ended between the go-ahead and its answer: who owns the process has to be looked up. */
   #sourceLives(): Promise<boolean> {
-    return readTask(this.c.source.pid).then(({ state }) => state !== 'Z' && state !== 'X', () => false);
+    return readTask(this.c.source.pid).then(
+      ({ state }) => state !== 'Z' && state !== 'X',
+      () => false,
+    );
   }
 
   async #atDestination(): Promise<void> {
@@ -114,14 +121,24 @@ export class Move {
       const { warnings } = await agent.request('abort', { keepImages: options.keepImages ?? false });
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
     });
-    await phases.run('transfer', to, async () => {
-      this.#carried = await filesToCarry(source.pids, missingFiles, agent, carryLimit);
-      const paths = this.#carried.map(({ path }) => path);
-      this.#bytes = await sink.send(dir, paths);
-      if (paths.length > 0) await agent.request('placeFiles', { paths });
-    }, () => `${this.#bytes} bytes`);
+    await phases.run(
+      'transfer',
+      to,
+      async () => {
+        this.#carried = await filesToCarry(source.pids, missingFiles, agent, carryLimit);
+        const paths = this.#carried.map(({ path }) => path);
+        this.#bytes = await sink.send(dir, paths);
+        if (paths.length > 0) await agent.request('placeFiles', { paths });
+      },
+      () => `${this.#bytes} bytes`,
+    );
     if (source.address || source.connections.length > 0) {
-      await phases.run('address', to, () => this.#moveAddress(), () => this.#address?.ip ?? 'stays');
+      await phases.run(
+        'address',
+        to,
+        () => this.#moveAddress(),
+        () => this.#address?.ip ?? 'stays',
+      );
     }
     await phases.run('restore', to, () =>
       agent.request('restore', { shellJob: source.shellJob, tcpClose, pids: source.pids }),
@@ -130,7 +147,7 @@ export class Move {
   }
 
   async #moveAddress(): Promise<void> {
-    const { phases, agent, source, options, destination } = this.c;
+    const { agent, source, options, destination } = this.c;
     if (!options.tcpClose && source.connections.length > 0) {
       await agent.request('lockTcp', { connections: source.connections });
     }
@@ -138,8 +155,15 @@ export class Move {
     if (!cidr || !dev) return;
     this.#addressLeft = true;
     await removeAddress(cidr, dev);
-    const taken = await agent.request('takeAddress', { address: cidr, ...(options.ipDevice ? { dev: options.ipDevice } : {}) });
-    this.#address = { ip: `${cidr.ip}/${cidr.prefix}`, from: `${source.hostname}:${dev}`, to: `${destination.hostname}:${taken.dev}` };
+    const taken = await agent.request('takeAddress', {
+      address: cidr,
+      ...(options.ipDevice ? { dev: options.ipDevice } : {}),
+    });
+    this.#address = {
+      ip: `${cidr.ip}/${cidr.prefix}`,
+      from: `${source.hostname}:${dev}`,
+      to: `${destination.hostname}:${taken.dev}`,
+    };
   }
 
   async #takeAddressBack(): Promise<void> {
@@ -154,7 +178,9 @@ export class Move {
     const { agent, source, options, phases } = this.c;
     const { contexts, notPinned, notStopped } = await agent.request('verify', { pids: source.pids });
     const complaints = [
-      ...(contexts === source.rdma.contexts ? [] : [`${contexts} RDMA contexts were restored, ${source.rdma.contexts} left`]),
+      ...(contexts === source.rdma.contexts
+        ? []
+        : [`${contexts} RDMA contexts were restored, ${source.rdma.contexts} left`]),
       ...notPinned,
       ...notStopped.map((qpn) => `QP ${qpn} runs already`),
     ];
@@ -185,7 +211,9 @@ export class Move {
       const waiting = await agent.request('resuming', { pids: source.pids });
       if (waiting.length === 0) return;
       if (performance.now() > deadline) {
-        phases.warn(`no acknowledgement of Resume yet for QP ${waiting.join(', ')}: their peers are unreachable or gone`);
+        phases.warn(
+          `no acknowledgement of Resume yet for QP ${waiting.join(', ')}: their peers are unreachable or gone`,
+        );
         return;
       }
       await sleep(SETTLE_POLL_MS);

@@ -31,7 +31,12 @@ export class Phases {
   }
 
   /** Runs one phase. A failure becomes a MigrationError that names the phase and `host`. */
-  async run<T>(name: PhaseName, host: string, fn: () => Promise<T>, detail?: (value: T) => string): Promise<T> {
+  async run<T>(
+    name: PhaseName,
+    host: string,
+    fn: () => Promise<T>,
+    detail?: (value: T) => string,
+  ): Promise<T> {
     const phase = this.begin(name);
     try {
       this.throwIfAborted();

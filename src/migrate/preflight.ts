@@ -1,14 +1,13 @@
 // Everything that can be known to stand in the way, before anything is stopped.
 import { basename } from 'node:path';
 import type { AgentClient } from './agent/client.js';
-import type { HostFacts } from './agent/protocol.js';
 import { DIRECTORY, MISSING } from './agent/facts.js';
+import type { HostFacts } from './agent/protocol.js';
+import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
+import { mebibytes } from './run.js';
 import type { SourceFacts } from './source.js';
-import { isLoopback, isWildcard, type TcpSocket } from './tcp.js';
 import type { Finding } from './types.js';
-import { isAtLeast } from './version.js';
 
-const LEAST_CRIU = '4.0';
 const DESTINATION_PROGRAMS = ['ip', 'tar'];
 
 export interface PreflightOptions {
@@ -41,131 +40,11 @@ export async function preflight(
     ...judgeHost(source.host, source),
     ...judgeHost(destination, source),
     ...judgePair(source, destination),
-    ...judgeSockets(source, destination, options),
+    ...judgeSockets(source, destination, options.tcpClose),
     ...(await judgeIds(source, agent, destination.hostname)),
     ...files.findings,
   ];
   return { findings, destination, missingFiles: files.missing };
-}
-
-function judgeTree(source: SourceFacts): Finding[] {
-  const { hostname: host, foreignNamespaces, fds, rdma, address } = source;
-  const findings: Finding[] = [];
-  const add = (message: string, remedy?: string) => findings.push({ host, message, ...(remedy ? { remedy } : {}) });
-  if (foreignNamespaces.length > 0) {
-    add(
-      `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
-      'containers cannot be moved yet; move a process of the host',
-    );
-  }
-  for (const { pid, fd, link } of fds) {
-    if (/^\/dev\/(pts\/\d+|tty.*|console)$/.test(link)) {
-      add(`descriptor ${fd} of process ${pid} is the terminal ${link}`, 'start it with setsid, and with input and output from and to files');
-    }
-    if (link === 'anon_inode:[io_uring]') {
-      add(`process ${pid} uses io_uring, which CRIU cannot dump`, 'for Node.js start it with UV_USE_IO_URING=0');
-    }
-  }
-  for (const object of rdma.unsupported) add(`cannot move the RDMA object ${object}`, 'close it first');
-  if (rdma.problem) add(rdma.problem, 'load the migratable rdma_rxe module (roam lab shows how)');
-  if (address && !address.dev) add(`${address.cidr.ip} is not an address of this host`, 'see `ip address show`');
-  return [...findings, ...judgePipes(source)];
-}
-
-/** A pipe whose other end is outside the tree would be cut. */
-function judgePipes({ hostname: host, fds, pid: root }: SourceFacts): Finding[] {
-  const ends = new Map<string, { reads: boolean; writes: boolean; pid: number; fd: number }>();
-  for (const { link, flags, pid, fd } of fds) {
-    if (!link.startsWith('pipe:')) continue;
-    const end = ends.get(link) ?? { reads: false, writes: false, pid, fd };
-    if ((flags & 3) !== 1) end.reads = true;
-    if ((flags & 3) !== 0) end.writes = true;
-    ends.set(link, end);
-  }
-  return [...ends.values()]
-    .filter(({ reads, writes }) => !reads || !writes)
-    .map(({ pid, fd }) => ({
-      host,
-      message: `descriptor ${fd} of process ${pid} is a pipe whose other end is outside the tree of ${root}`,
-      remedy: 'send its output to a file, or move the process at the other end too (name their common ancestor)',
-    }));
-}
-
-function judgeHost(facts: HostFacts, { rdma, address }: SourceFacts): Finding[] {
-  const host = facts.hostname;
-  const findings: Finding[] = [];
-  const add = (message: string, remedy?: string) => findings.push({ host, message, ...(remedy ? { remedy } : {}) });
-  if (facts.uid !== 0) add('roam is not root here', 'CRIU needs root; run it with sudo');
-  if (!isAtLeast(facts.versions.criu, LEAST_CRIU)) {
-    add(`CRIU ${facts.versions.criu} is too old`, `install CRIU ${LEAST_CRIU} or newer`);
-  }
-  for (const program of facts.missingPrograms) add(`the program ${program} is missing`, `install ${program === 'nft' ? 'nftables' : 'iproute2 and tar'}`);
-  if (address?.cidr.family === 4 && !facts.canAnnounce) {
-    add('nothing here can announce an address (gratuitous ARP)', 'install iputils-arping or busybox');
-  }
-  if (rdma.contexts > 0) {
-    if (!facts.criuPlugin) add('CRIU lacks the plugin roam_rdma_plugin.so', 'install it in /usr/lib/criu');
-    if (facts.links.length === 0) add('there is no rxe device', 'rdma link add rxe0 type rxe netdev DEVICE');
-    else if (!facts.versions.module) add('the loaded rdma_rxe cannot migrate', 'load the rdma_rxe of roam-rdma');
-  }
-  return findings;
-}
-
-function judgePair(source: SourceFacts, destination: HostFacts): Finding[] {
-  const { host: own, rdma, memory } = source;
-  const host = destination.hostname;
-  const findings: Finding[] = [];
-  const add = (message: string, remedy?: string) => findings.push({ host, message, ...(remedy ? { remedy } : {}) });
-  if (own.hostname === host && own.addresses.some(({ ip, dev }) => dev !== 'lo' && destination.addresses.some((a) => a.ip === ip && a.dev === dev))) {
-    add('source and destination are the same host', 'name another host with --to');
-  }
-  if (own.arch !== destination.arch) add(`the machine is ${destination.arch}, the source ${own.arch}`);
-  if (own.versions.kernel !== destination.versions.kernel) {
-    add(`the kernel is ${destination.versions.kernel}, at the source ${own.versions.kernel}`, 'boot the same kernel on both hosts');
-  }
-  if (rdma.contexts > 0 && destination.versions.module && own.versions.module !== destination.versions.module) {
-    add(`the rdma_rxe module is ${destination.versions.module}, at the source ${own.versions.module}`, 'load the same module on both hosts');
-  }
-  for (const { device, qpn, pid } of destination.qpns) {
-    if (rdma.qpns.includes(qpn)) add(`QPN ${qpn} is in use on ${device} (process ${pid})`, 'give the hosts disjoint ranges (net.rdma_rxe.last_qpn)');
-  }
-  const pids = new Set(source.pids);
-  const keys = new Set(own.mrKeys.filter(({ pid }) => pids.has(pid)).map(({ key }) => key >>> 8));
-  for (const { device, key, pid } of destination.mrKeys) {
-    if (keys.has(key >>> 8)) add(`MR key 0x${key.toString(16)} is in use on ${device} (process ${pid})`, 'give the hosts disjoint ranges (net.rdma_rxe.last_mrn)');
-  }
-  // The images lie in memory beside the process that is restored from them.
-  if (destination.memoryAvailable < 2 * memory) {
-    add(`${mebibytes(destination.memoryAvailable)} of memory are free, ${mebibytes(2 * memory)} are needed`);
-  }
-  if (own.memoryAvailable < memory) {
-    findings.push({ host: source.hostname, message: `${mebibytes(own.memoryAvailable)} of memory are free, the images need ${mebibytes(memory)}` });
-  }
-  return findings;
-}
-
-function judgeSockets(source: SourceFacts, destination: HostFacts, { tcpClose }: PreflightOptions): Finding[] {
-  const reachable = new Set(destination.addresses.map(({ ip }) => ip));
-  const moving = source.address?.cidr.ip;
-  const stays = ({ localAddress: ip }: TcpSocket) => ip !== moving && !reachable.has(ip);
-  const findings: Finding[] = [];
-  const add = (message: string, remedy: string) => findings.push({ host: source.hostname, message, remedy });
-  for (const connection of tcpClose ? [] : source.connections) {
-    const words = `the TCP connection ${connection.localAddress}:${connection.localPort} to ${connection.remoteAddress}:${connection.remotePort}`;
-    const bothEnds = source.connections.some(
-      (other) => other.localPort === connection.remotePort && other.remotePort === connection.localPort,
-    );
-    if (isLoopback(connection.localAddress)) {
-      if (!bothEnds) add(`${words} leads to another process of this host`, 'move both, or close it with --tcp-close');
-    } else if (stays(connection)) {
-      add(`${words} is on an address that stays here`, `move the address too (--ip ${connection.localAddress}/PREFIX), or --tcp-close`);
-    }
-  }
-  for (const socket of source.bound) {
-    if (isWildcard(socket.localAddress) || isLoopback(socket.localAddress) || !stays(socket)) continue;
-    add(`a socket is bound to ${socket.localAddress}:${socket.localPort}, an address that stays here`, `move it with --ip ${socket.localAddress}/PREFIX`);
-  }
-  return findings;
 }
 
 async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): Promise<Finding[]> {
@@ -183,7 +62,12 @@ async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): 
   }));
 }
 
-async function compareFiles(source: SourceFacts, agent: AgentClient, host: string, { carryLimit }: PreflightOptions) {
+async function compareFiles(
+  source: SourceFacts,
+  agent: AgentClient,
+  host: string,
+  { carryLimit }: PreflightOptions,
+) {
   const { files, directories } = source.files;
   const paths = [...files.map(({ path }) => path), ...directories];
   const there = await agent.request('sizes', { paths });
@@ -195,16 +79,24 @@ async function compareFiles(source: SourceFacts, agent: AgentClient, host: strin
     else if (found === MISSING) {
       if (writable) return;
       if (size <= carryLimit) missing.push(path);
-      else findings.push({ host, message: `${path} is missing (${mebibytes(size)})`, remedy: `copy it, or raise --carry-limit` });
+      else
+        findings.push({
+          host,
+          message: `${path} is missing (${mebibytes(size)})`,
+          remedy: `copy it, or raise --carry-limit`,
+        });
     } else if (found !== size && !writable) {
       const what = mapped ? 'the same version of the package' : 'the same file';
-      findings.push({ host, message: `${path} has another size (${found}, at the source ${size})`, remedy: `install ${what} that holds ${basename(path)}` });
+      findings.push({
+        host,
+        message: `${path} has another size (${found}, at the source ${size})`,
+        remedy: `install ${what} that holds ${basename(path)}`,
+      });
     }
   });
   directories.forEach((path, i) => {
-    if (there[files.length + i] !== DIRECTORY) findings.push({ host, message: `the directory ${path} is missing`, remedy: `mkdir -p ${path}` });
+    if (there[files.length + i] !== DIRECTORY)
+      findings.push({ host, message: `the directory ${path} is missing`, remedy: `mkdir -p ${path}` });
   });
   return { findings, missing };
 }
-
-const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1048576)} MiB`;

@@ -20,7 +20,10 @@ export interface Task {
 export function parseStat(text: string) {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
-  const rest = text.slice(close + 2).trim().split(' ');
+  const rest = text
+    .slice(close + 2)
+    .trim()
+    .split(' ');
   return {
     pid: Number(text.slice(0, open)),
     comm: text.slice(open + 1, close),
@@ -87,7 +90,9 @@ export async function openFds(pid: number): Promise<OpenFd[]> {
       const link = await readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
       const info = await readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8').catch(() => '');
       const flags = /^flags:\s+(\d+)/m.exec(info)?.[1] ?? '0';
-      return link === undefined ? undefined : { pid, fd: Number(name), link, flags: Number.parseInt(flags, 8) };
+      return link === undefined
+        ? undefined
+        : { pid, fd: Number(name), link, flags: Number.parseInt(flags, 8) };
     }),
   );
   return fds.filter((fd) => fd !== undefined);

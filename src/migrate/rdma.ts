@@ -12,7 +12,10 @@ async function usesVerbs(pid: number): Promise<boolean> {
 }
 
 /** Runs `fn` with every verbs context of the given processes, and lets go of them afterwards. */
-export async function withContexts<T>(pids: number[], fn: (contexts: RxeContext[]) => Promise<T> | T): Promise<T> {
+export async function withContexts<T>(
+  pids: number[],
+  fn: (contexts: RxeContext[]) => Promise<T> | T,
+): Promise<T> {
   const contexts: RxeContext[] = [];
   try {
     for (const pid of pids) if (await usesVerbs(pid)) contexts.push(...processContexts(pid));
@@ -42,7 +45,11 @@ async function resources(kind: 'mr' | 'cq'): Promise<Resource[]> {
 const key = (value: number | string | undefined): number => (value === undefined ? 0 : Number(value));
 
 export async function mrKeys(): Promise<{ device: string; key: number; pid: number }[]> {
-  return (await resources('mr')).map(({ ifname = '', lkey, pid = 0 }) => ({ device: ifname, key: key(lkey), pid }));
+  return (await resources('mr')).map(({ ifname = '', lkey, pid = 0 }) => ({
+    device: ifname,
+    key: key(lkey),
+    pid,
+  }));
 }
 
 export interface DeviceQp {
@@ -93,7 +100,9 @@ export async function objectsOf(pids: number[]): Promise<MovedObjects> {
     resources('cq'),
     withContexts(pids, (contexts) =>
       contexts.flatMap((context) =>
-        context.listQps().map(({ qpn, destQpn, type, state }) => ({ qpn, destQpn, type, state, device: context.device })),
+        context
+          .listQps()
+          .map(({ qpn, destQpn, type, state }) => ({ qpn, destQpn, type, state, device: context.device })),
       ),
     ),
   ]);
@@ -101,7 +110,12 @@ export async function objectsOf(pids: number[]): Promise<MovedObjects> {
     qp,
     mr: mrs
       .filter(({ pid }) => own.has(pid ?? 0))
-      .map(({ lkey, rkey, mrlen, ifname }) => ({ lkey: key(lkey), rkey: key(rkey), length: mrlen, device: ifname })),
+      .map(({ lkey, rkey, mrlen, ifname }) => ({
+        lkey: key(lkey),
+        rkey: key(rkey),
+        length: mrlen,
+        device: ifname,
+      })),
     cq: cqs.filter(({ pid }) => own.has(pid ?? 0)).length,
   };
 }

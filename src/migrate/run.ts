@@ -21,7 +21,11 @@ export interface RunResult {
  * @throws RoamError COMMAND_FAILED when it cannot be started
  */
 export async function tryRun(file: string, args: string[], input = ''): Promise<RunResult> {
-  const child = spawn(file, args, { detached: true, stdio: 'pipe', env: { ...process.env, PATH: searchPath() } });
+  const child = spawn(file, args, {
+    detached: true,
+    stdio: 'pipe',
+    env: { ...process.env, PATH: searchPath() },
+  });
   const exited = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));
@@ -61,7 +65,15 @@ const ADMINISTRATOR_PATH = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 export async function hasProgram(name: string): Promise<boolean> {
   const directories = searchPath().split(':');
   const found = await Promise.all(
-    directories.map((dir) => access(`${dir}/${name}`, constants.X_OK).then(() => true, () => false)),
+    directories.map((dir) =>
+      access(`${dir}/${name}`, constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
   );
   return found.includes(true);
 }
+
+/** A size for people, rounded up. */
+export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1048576)} MiB`;

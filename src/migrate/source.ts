@@ -1,9 +1,9 @@
 // What is known about the process tree that is to move, and about its host.
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
+import { type Cidr, deviceOf, parseCidr } from './address.js';
 import { hostFacts } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
-import { type Cidr, deviceOf, parseCidr } from './address.js';
 import { type FileInventory, inventory } from './files.js';
 import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
 import { withContexts } from './rdma.js';

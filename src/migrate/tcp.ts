@@ -105,7 +105,10 @@ export const isLoopback = (address: string): boolean => address === '::1' || add
 const SOCCR_MARK = 0xc114;
 
 /** The ends of a connection, without the state that changes. */
-export type TcpEnds = Pick<TcpSocket, 'family' | 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>;
+export type TcpEnds = Pick<
+  TcpSocket,
+  'family' | 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'
+>;
 
 /**
  * nft(8) script of a table that drops every packet of the connections, both ways.
@@ -129,7 +132,13 @@ export function lockRuleset(table: string, connections: TcpEnds[]): string {
       ...lines.map((line) => `    ${line}`),
       '  }',
     ].join('\n');
-  const output = chain('output', rules.map((rule) => rule.out));
-  const input = chain('input', rules.map((rule) => rule.in));
+  const output = chain(
+    'output',
+    rules.map((rule) => rule.out),
+  );
+  const input = chain(
+    'input',
+    rules.map((rule) => rule.in),
+  );
   return `table inet ${table} {\n${output}\n${input}\n}\n`;
 }

@@ -28,8 +28,22 @@ export class TarSink {
     // The leading "./" tells files from images in the renaming.
     const paths = files.map((path) => `.${path}`);
     const rename = ['--transform', 's,^\\./,files/,S', '--no-recursion'];
-    const args = ['-c', '-f', '-', '-C', dir, 'images', ...(paths.length > 0 ? [...rename, '-C', '/', ...paths] : [])];
-    const tar = execa('tar', args, { reject: false, buffer: false, detached: true, cleanup: true, stdin: 'ignore' });
+    const args = [
+      '-c',
+      '-f',
+      '-',
+      '-C',
+      dir,
+      'images',
+      ...(paths.length > 0 ? [...rename, '-C', '/', ...paths] : []),
+    ];
+    const tar = execa('tar', args, {
+      reject: false,
+      buffer: false,
+      detached: true,
+      cleanup: true,
+      stdin: 'ignore',
+    });
     let words = '';
     tar.stderr.on('data', (chunk: Buffer) => {
       words += chunk.toString();

@@ -14,7 +14,12 @@ export async function criuVersion(path: string): Promise<string> {
 }
 
 /** Where the loader finds libibverbs; its full name ends in the version of rdma-core: libibverbs.so.1.14.56.1. */
-const LIBRARY_DIRECTORIES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+const LIBRARY_DIRECTORIES = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+];
 
 async function rdmaCoreVersion(): Promise<string | undefined> {
   for (const dir of LIBRARY_DIRECTORIES) {
@@ -32,7 +37,13 @@ export async function hostVersions(criu: string): Promise<HostVersions> {
     moduleVersion(),
     rdmaCoreVersion(),
   ]);
-  return { kernel: release(), criu: criuFound, roam, ...(module ? { module } : {}), ...(rdmaCore ? { rdmaCore } : {}) };
+  return {
+    kernel: release(),
+    criu: criuFound,
+    roam,
+    ...(module ? { module } : {}),
+    ...(rdmaCore ? { rdmaCore } : {}),
+  };
 }
 
 /** `4.1.1` is at least `4.0`. */

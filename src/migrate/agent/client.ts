@@ -70,9 +70,13 @@ export class AgentClient implements AsyncDisposable {
     try {
       const { protocol, version } = await client.request('hello', { criu });
       if (protocol !== PROTOCOL_VERSION) {
-        throw new RoamError('AGENT_VERSION', `roam ${version} on ${host} speaks another agent protocol (${protocol}, here ${PROTOCOL_VERSION})`, {
-          remedy: 'install the same version of roam-rdma on both hosts',
-        });
+        throw new RoamError(
+          'AGENT_VERSION',
+          `roam ${version} on ${host} speaks another agent protocol (${protocol}, here ${PROTOCOL_VERSION})`,
+          {
+            remedy: 'install the same version of roam-rdma on both hosts',
+          },
+        );
       }
       return client;
     } catch (error) {

@@ -15,7 +15,12 @@ const PLUGIN_DIRECTORIES = ['/usr/lib/criu', '/usr/local/lib/criu', '/var/lib/cr
 async function hasPlugin(): Promise<boolean> {
   const directories = process.env.CRIU_LIBS_DIR ? [process.env.CRIU_LIBS_DIR] : PLUGIN_DIRECTORIES;
   const found = await Promise.all(
-    directories.map((dir) => access(`${dir}/roam_rdma_plugin.so`).then(() => true, () => false)),
+    directories.map((dir) =>
+      access(`${dir}/roam_rdma_plugin.so`).then(
+        () => true,
+        () => false,
+      ),
+    ),
   );
   return found.includes(true);
 }

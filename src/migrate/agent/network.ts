@@ -30,7 +30,18 @@ export function lockTcp(id: string, connections: TcpEnds[]) {
      */
     abandon: async () => {
       for (const { localAddress, localPort, remoteAddress, remotePort } of connections) {
-        const ends = ['src', localAddress, 'sport', '=', `:${localPort}`, 'dst', remoteAddress, 'dport', '=', `:${remotePort}`];
+        const ends = [
+          'src',
+          localAddress,
+          'sport',
+          '=',
+          `:${localPort}`,
+          'dst',
+          remoteAddress,
+          'dport',
+          '=',
+          `:${remotePort}`,
+        ];
         await run('ss', ['-K', '-t', '-a', ...ends]).catch(() => {});
       }
       await remove();
@@ -72,7 +83,12 @@ export async function takeAddress(address: Cidr, wanted?: string) {
       }
       const announcer = await arpAnnouncer();
       if (!announcer) return { announced: Promise.resolve(undefined) };
-      return { announced: announce(address, dev, announcer).then(() => undefined, (error: Error) => error.message) };
+      return {
+        announced: announce(address, dev, announcer).then(
+          () => undefined,
+          (error: Error) => error.message,
+        ),
+      };
     },
     undo: () => removeAddress(address, dev),
   };

@@ -21,7 +21,10 @@ export function placeFiles(dir: string, paths: string[], id: string): Step {
         const incoming = `${path}.${id}.new`;
         await mkdir(dirname(path), { recursive: true });
         await copyWithOwner(`${dir}/files${path}`, incoming);
-        const exists = await stat(path).then(() => true, () => false);
+        const exists = await stat(path).then(
+          () => true,
+          () => false,
+        );
         const backup = exists ? `${path}.${id}.old` : undefined;
         if (backup) await rename(path, backup);
         placed.push({ path, ...(backup ? { backup } : {}) });

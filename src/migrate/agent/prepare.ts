@@ -1,6 +1,7 @@
 // A place for images and carried files: in memory if it is large enough.
 import { mkdir, statfs } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
+import { mebibytes } from '../run.js';
 
 /** Candidates, best first; only the first two are certain to be memory. */
 const PARENTS = ['/dev/shm', '/run', '/var/tmp'];
@@ -27,5 +28,3 @@ export async function prepareDirectory(id: string, bytes: number): Promise<strin
     remedy: `free space in ${PARENTS.join(' or ')}`,
   });
 }
-
-const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1048576)} MiB`;

@@ -57,9 +57,15 @@ export interface AgentOps {
   placeFiles: { args: { paths: string[] }; result: null };
   lockTcp: { args: { connections: TcpEnds[] }; result: null };
   takeAddress: { args: { address: Cidr; dev?: string }; result: { dev: string } };
-  restore: { args: { shellJob: boolean; tcpClose: boolean; pids: number[] }; result: { pid: number; ms: number } };
+  restore: {
+    args: { shellJob: boolean; tcpClose: boolean; pids: number[] };
+    result: { pid: number; ms: number };
+  };
   /** Every RDMA context of the restored processes, and whether it is whole. */
-  verify: { args: { pids: number[] }; result: { contexts: number; notPinned: string[]; notStopped: number[] } };
+  verify: {
+    args: { pids: number[] };
+    result: { contexts: number; notPinned: string[]; notStopped: number[] };
+  };
   /** From here on losing the source no longer kills the restored processes. */
   arm: { args: Record<string, never>; result: null };
   resume: { args: { pids: number[]; stopped: number[] }; result: { contexts: number; qps: number } };

@@ -2,8 +2,8 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { type CriuError, RoamError } from '../../errors.js';
-import { AgentSession } from './session.js';
 import type { AgentFailure, AgentRequest, AgentResponse } from './protocol.js';
+import { AgentSession } from './session.js';
 
 /** No request for this long before the commit: the source is gone, although the connection is not. */
 const SILENCE_MS = 60_000;

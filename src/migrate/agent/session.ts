@@ -2,13 +2,13 @@
 import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
+import { objectsOf } from '../rdma.js';
 import * as facts from './facts.js';
+import { lockTcp, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
 import { prepareDirectory } from './prepare.js';
 import type { AgentOp, AgentOps } from './protocol.js';
 import { PROTOCOL_VERSION } from './protocol.js';
-import { lockTcp, takeAddress } from './network.js';
-import { objectsOf } from '../rdma.js';
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
 
 type Args<Op extends AgentOp> = AgentOps[Op]['args'];

@@ -61,7 +61,8 @@ export async function verifyTree(pids: number[]) {
     const notStopped: number[] = [];
     for (const context of contexts) {
       const { contextState } = context.query();
-      if (contextState !== 'pinned') notPinned.push(`${context.device} of process ${context.pid} is ${contextState}`);
+      if (contextState !== 'pinned')
+        notPinned.push(`${context.device} of process ${context.pid} is ${contextState}`);
       for (const qp of context.listQps()) if (qp.migrationState === 'running') notStopped.push(qp.qpn);
     }
     return { contexts: contexts.length, notPinned, notStopped };
@@ -103,5 +104,8 @@ export async function killTasks(pids: number[]): Promise<void> {
 
 /** A zombie has let go of its QPs, sockets and memory. */
 async function isAlive(pid: number): Promise<boolean> {
-  return readTask(pid).then(({ state }) => state !== 'Z' && state !== 'X', () => false);
+  return readTask(pid).then(
+    ({ state }) => state !== 'Z' && state !== 'X',
+    () => false,
+  );
 }

@@ -9,7 +9,13 @@ describe('errors for people and programs', () => {
     expect(errorText(error)).toBe('roam: phase restore on b: pid 7 is taken\n  -> end it');
     expect(errorObject(error)).toEqual({
       ok: false,
-      error: { code: 'MIGRATION_FAILED', message: 'pid 7 is taken', phase: 'restore', host: 'b', remedy: 'end it' },
+      error: {
+        code: 'MIGRATION_FAILED',
+        message: 'pid 7 is taken',
+        phase: 'restore',
+        host: 'b',
+        remedy: 'end it',
+      },
     });
   });
 
@@ -18,14 +24,24 @@ describe('errors for people and programs', () => {
       { host: 'a', message: 'one', remedy: 'fix one' },
       { host: 'b', message: 'two' },
     ]);
-    expect(errorText(error)).toBe('roam: nothing was stopped; 2 reasons not to begin:\n  a: one\n    -> fix one\n  b: two');
+    expect(errorText(error)).toBe(
+      'roam: nothing was stopped; 2 reasons not to begin:\n  a: one\n    -> fix one\n  b: two',
+    );
     expect(errorObject(error).error).toMatchObject({ code: 'PREFLIGHT_FAILED', message: 'a: one; b: two' });
   });
 });
 
 describe('table', () => {
   it('aligns numbers to the right', () => {
-    expect(table(['QPN', 'STATE'], [[1, 'RTS'], [4098, 'INIT']])).toBe(' QPN  STATE\n   1  RTS\n4098  INIT');
+    expect(
+      table(
+        ['QPN', 'STATE'],
+        [
+          [1, 'RTS'],
+          [4098, 'INIT'],
+        ],
+      ),
+    ).toBe(' QPN  STATE\n   1  RTS\n4098  INIT');
   });
 
   it('writes sizes in the largest unit', () => {

@@ -80,7 +80,15 @@ describe('addresses', () => {
   it('takes addresses with their prefix, and nothing else', () => {
     expect(parseCidr('10.0.1.7/24')).toEqual({ ip: '10.0.1.7', prefix: 24, family: 4 });
     expect(parseCidr('fd00::7/64')).toEqual({ ip: 'fd00::7', prefix: 64, family: 6 });
-    for (const bad of ['10.0.1.7', '10.0.1.7/33', '10.0.1/24', '10.0.1.7/24/1', '10.0.1.7/', 'fd00::7/129', '']) {
+    for (const bad of [
+      '10.0.1.7',
+      '10.0.1.7/33',
+      '10.0.1/24',
+      '10.0.1.7/24/1',
+      '10.0.1.7/',
+      'fd00::7/129',
+      '',
+    ]) {
       expect(() => parseCidr(bad)).toThrow(/prefix length/);
     }
   });
@@ -96,7 +104,8 @@ describe('words of the user', () => {
   it('reads a target', () => {
     expect(parseTarget('pid:17')).toBe(17);
     expect(parseTarget('17')).toBe(17);
-    for (const bad of ['pid:', 'pid:0', 'pid:-1', 'x', 'pid:17x', '']) expect(() => parseTarget(bad)).toThrow(/what to move/);
+    for (const bad of ['pid:', 'pid:0', 'pid:-1', 'x', 'pid:17x', ''])
+      expect(() => parseTarget(bad)).toThrow(/what to move/);
   });
 
   it('compares versions by number', () => {

@@ -6,7 +6,11 @@ import type { MigrationEvent } from '../../../src/migrate/types.js';
 function setup(signal?: AbortSignal) {
   const events: MigrationEvent[] = [];
   let clock = 0;
-  const phases = new Phases((event) => events.push(event), signal, () => (clock += 10));
+  const phases = new Phases(
+    (event) => events.push(event),
+    signal,
+    () => (clock += 10),
+  );
   return { events, phases };
 }
 
@@ -14,7 +18,12 @@ describe('Phases', () => {
   it('times phases in their order', async () => {
     const { phases, events } = setup();
     expect(await phases.run('preflight', 'a', async () => 7)).toBe(7);
-    await phases.run('transfer', 'b', async () => 5, (bytes) => `${bytes} bytes`);
+    await phases.run(
+      'transfer',
+      'b',
+      async () => 5,
+      (bytes) => `${bytes} bytes`,
+    );
     expect(phases.records).toEqual([
       { name: 'preflight', ms: 10 },
       { name: 'transfer', ms: 10 },
@@ -27,7 +36,13 @@ describe('Phases', () => {
     const cause = new RoamError('NO_SPACE', 'no room', { remedy: 'free some' });
     const failure = await phases.run('prepare', 'b', () => Promise.reject(cause)).catch((error) => error);
     expect(failure).toBeInstanceOf(MigrationError);
-    expect(failure).toMatchObject({ phase: 'prepare', host: 'b', code: 'NO_SPACE', remedy: 'free some', cause });
+    expect(failure).toMatchObject({
+      phase: 'prepare',
+      host: 'b',
+      code: 'NO_SPACE',
+      remedy: 'free some',
+      cause,
+    });
     expect(events.at(-1)).toMatchObject({ type: 'fail', phase: 'prepare', message: 'no room' });
   });
 
