@@ -24,13 +24,6 @@ export async function copyIn(lab: string, node: string, src: string, dst: string
   await stat(src).catch((cause) => {
     throw new LabError(`${src} can't be read`, { code: 'LAB_COPY', cause });
   });
-  const pack = execa('tar', ['-cf', '-', '-C', path.dirname(src), '--', path.basename(src)], {
-    stdout: 'pipe',
-    stderr: 'pipe',
-    buffer: { stdout: false },
-    encoding: 'buffer',
-  });
-  pack.catch(() => {});
   let said = '';
   const command = await RemoteCommand.start(
     lab,
@@ -38,6 +31,14 @@ export async function copyIn(lab: string, node: string, src: string, dst: string
     { argv: ['sh', '-c', UNPACK, 'sh', dst, path.basename(src)] },
     { stdout: () => {}, stderr: (chunk) => (said += chunk) },
   );
+  // Only now: execa discards output that nobody reads yet.
+  const pack = execa('tar', ['-cf', '-', '-C', path.dirname(src), '--', path.basename(src)], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: { stdout: false },
+    encoding: 'buffer',
+  });
+  pack.catch(() => {});
   for await (const chunk of pack.stdout as AsyncIterable<Buffer>) await command.write(chunk);
   command.closeInput();
   await pack;

@@ -36,9 +36,9 @@ export class RemoteCommand {
 
   private constructor(
     private readonly socket: net.Socket,
-    private readonly node: string,
-    private readonly spec: CommandSpec,
-    private readonly events: CommandEvents,
+    node: string,
+    spec: CommandSpec,
+    events: CommandEvents,
   ) {
     let gotPid: (pid: number) => void;
     let noPid: (error: Error) => void;
