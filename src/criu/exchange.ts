@@ -34,7 +34,7 @@ export interface ExchangeResult {
 /**
  * Sends one request and answers CRIU's notifications until its response comes.
  *
- * @throws {SyscallError} of the socket, or the reason of `signal`.
+ * @throws {SyscallError} of the socket, or the reason of `signal` when it aborts while CRIU works.
  */
 export async function exchange(
   socket: SeqPacket,
@@ -46,7 +46,8 @@ export async function exchange(
   if (!(await sendOrHangup(socket, request, signal))) return result;
 
   for (;;) {
-    const packet = await receiveOrHangup(socket, signal);
+    // After a refusal CRIU rolls back, and its answer is awaited whatever the signal says.
+    const packet = await receiveOrHangup(socket, result.handlerError === undefined ? signal : undefined);
     if (packet === undefined) return result;
     let answer: MessageInitShape<typeof criu_reqSchema>;
     try {
@@ -61,6 +62,8 @@ export async function exchange(
         // once is not asked again, or its second error would hide the first.
         if (result.handlerError === undefined) {
           await onNotify?.({ script, ...(pid ? { pid } : {}), fds: packet.fds });
+          // An abort that comes while the handler runs must not pass as consent.
+          signal?.throwIfAborted();
         }
       } catch (error) {
         result.handlerError = error ?? new Error('the notification handler failed');

@@ -21,7 +21,8 @@ describe('Criu with a program that is not CRIU', () => {
     const criu = await Criu.swrk({ path: '/bin/false' });
     const error = await criu.dump({ pid: 1, imagesDir: directory }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CriuError);
-    expect(error).toMatchObject({ code: 'CRIU_DIED', type: 'DUMP', stage: undefined });
+    expect(error).toMatchObject({ code: 'CRIU_DIED', type: 'DUMP' });
+    expect(error).not.toHaveProperty('stage');
     expect((error as Error).message).toBe('CRIU dump failed: CRIU ended with exit code 1 without an answer');
   });
 

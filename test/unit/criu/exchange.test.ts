@@ -14,7 +14,11 @@ import { SeqPacket } from '../../../src/sys/index.js';
 type Reply = MessageInitShape<typeof criu_respSchema>;
 
 /** Plays the other end of the wire: says `replies` one by one, each after a message, then hangs up. */
-async function run(replies: Array<Reply & { fds?: number[] }>, onNotify?: NotifyHandler) {
+async function run(
+  replies: Array<Reply & { fds?: number[] }>,
+  onNotify?: NotifyHandler,
+  signal?: AbortSignal,
+) {
   const { socket, peerFd } = SeqPacket.pair();
   const peer = SeqPacket.from(peerFd);
   const received: criu_req[] = [];
@@ -34,7 +38,7 @@ async function run(replies: Array<Reply & { fds?: number[] }>, onNotify?: Notify
   })().finally(() => peer.close());
   try {
     const request = { type: criu_req_type.DUMP, opts: { imagesDirFd: -1, pid: 7 } };
-    const result = await exchange(socket, request, { onNotify });
+    const result = await exchange(socket, request, { onNotify, signal });
     await script;
     return { result, received };
   } finally {
@@ -105,6 +109,16 @@ describe('exchange', () => {
     expect(result.handlerError).toMatchObject({ message: 'no to post-dump' });
     expect(result.response?.success).toBe(false);
     expect(received.slice(1).map((answer) => answer.notifySuccess)).toEqual([false, true]);
+  });
+
+  it('refuses when it is aborted while the handler runs', async () => {
+    const controller = new AbortController();
+    const failed: Reply = { type: criu_req_type.DUMP, success: false };
+    const abort = () => controller.abort(new Error('enough'));
+    const { result, received } = await run([notify('post-dump'), failed], abort, controller.signal);
+    expect(received[1]?.notifySuccess).toBe(false);
+    expect(result.handlerError).toMatchObject({ message: 'enough' });
+    expect(result.response?.success).toBe(false);
   });
 
   it('reports a hangup as no response, at any point', async () => {
