@@ -48,7 +48,15 @@ export async function addAddress({ ip, prefix, family }: Cidr, dev: string): Pro
 }
 
 /** The program that can send a gratuitous ARP here, as the arguments before device and address. */
-export async function arpAnnouncer(): Promise<string[] | undefined> {
+export function arpAnnouncer(): Promise<string[] | undefined> {
+  announcer ??= findAnnouncer();
+  return announcer;
+}
+
+/** Looked for once: it is asked for again while processes are frozen. */
+let announcer: Promise<string[] | undefined> | undefined;
+
+async function findAnnouncer(): Promise<string[] | undefined> {
   if (await hasProgram('arping')) return ['arping'];
   if ((await hasProgram('busybox')) && (await run('busybox', ['--list'])).split('\n').includes('arping')) {
     return ['busybox', 'arping'];

@@ -61,13 +61,27 @@ export async function dumpTree(
   );
 }
 
+/** Tables whose name is one that CRIU made from its run id: `CRIU-` and the id, cut at 31 characters. */
+export function lockTables(log: string, tables: string[]): string[] {
+  const made = [...log.matchAll(/CRIU run id = ([0-9a-f-]+)/g)].map(([, id]) => `CRIU-${id}`);
+  return tables.filter(
+    (table) => /^CRIU-[0-9a-f-]{8}/.test(table) && made.some((name) => name.startsWith(table)),
+  );
+}
+
+interface NftList {
+  nftables: { table?: { family: string; name: string } }[];
+}
+
 /**
  * Removes the table by which CRIU silenced the connections: after a dump that kills, it leaves it behind, and
  * a process that comes back to this host would stay silent.
  */
 export async function removeNetworkLock(dir: string): Promise<void> {
   const log = await readFile(`${dir}/images/${DUMP_LOG}`, 'utf8');
-  const id = /CRIU run id = ([0-9a-f-]{36})/.exec(log)?.[1];
-  if (!id) throw new Error('the log of the dump does not tell the name of the network lock');
-  await run('nft', ['delete', 'table', 'inet', `CRIU-${id}`]);
+  const list = JSON.parse(await run('nft', ['-j', 'list', 'tables'])) as NftList;
+  const names = list.nftables.flatMap(({ table }) => (table?.family === 'inet' ? [table.name] : []));
+  const tables = lockTables(log, names);
+  if (tables.length === 0) throw new Error('none of its tables is there');
+  for (const table of tables) await run('nft', ['delete', 'table', 'inet', table]);
 }

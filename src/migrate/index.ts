@@ -68,6 +68,10 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       const dir = await prepareDirectory(id, bytes);
       phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
       const { dir: remoteDir } = await checked.agent.request('prepare', { bytes, id });
+      // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
+      const { connections } = checked.source;
+      if (connections.length > 0 && !options.tcpClose)
+        await checked.agent.request('lockTcp', { connections });
       const sink = TarSink.open(to, ssh, remoteDir);
       phases.onRollback('closing the transfer', () => sink.close());
       return { dir, sink };

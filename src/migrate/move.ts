@@ -4,16 +4,18 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CriuError, MigrationError, RoamError } from '../errors.js';
-import { addAddress, announce, arpAnnouncer, removeAddress } from './address.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import { filesToCarry } from './carry.js';
 import { DUMP_LOG, dumpTree, removeNetworkLock } from './dump.js';
+import { FloatingAddress } from './floating.js';
+import { type Frozen, readFrozen } from './frozen.js';
 import { keepCriuLog } from './logs.js';
 import type { Phases } from './phases.js';
 import { readTask } from './proc.js';
 import { withContexts } from './rdma.js';
 import type { SourceFacts } from './source.js';
+import { sameEnds } from './tcp.js';
 import type { TarSink } from './transfer.js';
 import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects } from './types.js';
 
@@ -42,11 +44,17 @@ export class Move {
   #frozenMs = 0;
   #bytes = 0;
   #carried: CarriedFile[] = [];
-  #addressLeft = false;
+  /** Set in the freeze. */
+  #frozen: Frozen;
+  readonly #floating?: FloatingAddress;
   #address?: MigrationReport['address'];
   #objects: MovedObjects = { qp: [], mr: [], cq: 0 };
 
-  constructor(private readonly c: MoveContext) {}
+  constructor(private readonly c: MoveContext) {
+    const { tasks, pids, connections, rdma, address } = c.source;
+    this.#frozen = { tasks, pids, connections, contexts: rdma.contexts };
+    if (address?.dev) this.#floating = new FloatingAddress(address.cidr, address.dev, c.agent);
+  }
 
   async run(): Promise<MigrationReport> {
     const { phases, options } = this.c;
@@ -76,6 +84,7 @@ export class Move {
           try {
             phases.throwIfAborted();
             dump.end();
+            this.#frozen = await readFrozen(source.pid);
             await this.#atDestination();
             commit = phases.begin('commit');
           } catch (error) {
@@ -116,7 +125,7 @@ export class Move {
     const { phases, agent, source, options, sink, dir, missingFiles, carryLimit } = this.c;
     const { to, tcpClose = false } = options;
     // Undone last: while the destination has not given the address up, two hosts would answer for it.
-    phases.onRollback('taking the address back', () => this.#takeAddressBack());
+    phases.onRollback('taking the address back', async () => this.#floating?.takeBack());
     phases.onRollback(`undoing everything on ${to}`, async () => {
       const { warnings } = await agent.request('abort', { keepImages: options.keepImages ?? false });
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
@@ -125,14 +134,14 @@ export class Move {
       'transfer',
       to,
       async () => {
-        this.#carried = await filesToCarry(source.pids, missingFiles, agent, carryLimit);
+        this.#carried = await filesToCarry(this.#frozen.pids, missingFiles, agent, carryLimit);
         const paths = this.#carried.map(({ path }) => path);
         this.#bytes = await sink.send(dir, paths);
         if (paths.length > 0) await agent.request('placeFiles', { paths });
       },
       () => `${this.#bytes} bytes`,
     );
-    if (source.address || source.connections.length > 0) {
+    if (this.#floating || this.#frozen.connections.length > 0) {
       await phases.run(
         'address',
         to,
@@ -141,46 +150,26 @@ export class Move {
       );
     }
     await phases.run('restore', to, () =>
-      agent.request('restore', { shellJob: source.shellJob, tcpClose, pids: source.pids }),
+      agent.request('restore', { shellJob: source.shellJob, tcpClose, pids: this.#frozen.pids }),
     );
     await phases.run('verify', to, () => this.#verify());
   }
 
   async #moveAddress(): Promise<void> {
     const { agent, source, options, destination } = this.c;
-    if (!options.tcpClose && source.connections.length > 0) {
-      await agent.request('lockTcp', { connections: source.connections });
+    const { connections } = this.#frozen;
+    if (!options.tcpClose && !sameEnds(connections, source.connections)) {
+      await agent.request('lockTcp', { connections });
     }
-    const { cidr, dev } = source.address ?? {};
-    if (!cidr || !dev) return;
-    this.#addressLeft = true;
-    await removeAddress(cidr, dev);
-    const taken = await agent.request('takeAddress', {
-      address: cidr,
-      ...(options.ipDevice ? { dev: options.ipDevice } : {}),
-    });
-    this.#address = {
-      ip: `${cidr.ip}/${cidr.prefix}`,
-      from: `${source.hostname}:${dev}`,
-      to: `${destination.hostname}:${taken.dev}`,
-    };
-  }
-
-  async #takeAddressBack(): Promise<void> {
-    const { cidr, dev } = this.c.source.address ?? {};
-    if (!this.#addressLeft || !cidr || !dev) return;
-    await addAddress(cidr, dev);
-    const announcer = await arpAnnouncer();
-    if (announcer) await announce(cidr, dev, announcer);
+    this.#address = await this.#floating?.move(source.hostname, destination.hostname, options.ipDevice);
   }
 
   async #verify(): Promise<void> {
-    const { agent, source, options, phases } = this.c;
-    const { contexts, notPinned, notStopped } = await agent.request('verify', { pids: source.pids });
+    const { agent, options, phases } = this.c;
+    const { contexts, notPinned, notStopped } = await agent.request('verify', { pids: this.#frozen.pids });
+    const expected = this.#frozen.contexts;
     const complaints = [
-      ...(contexts === source.rdma.contexts
-        ? []
-        : [`${contexts} RDMA contexts were restored, ${source.rdma.contexts} left`]),
+      ...(contexts === expected ? [] : [`${contexts} RDMA contexts were restored, ${expected} were dumped`]),
       ...notPinned,
       ...notStopped.map((qpn) => `QP ${qpn} runs already`),
     ];
@@ -196,19 +185,22 @@ export class Move {
 
   async #resume(): Promise<void> {
     const { phases, agent, source, options } = this.c;
+    // As preflight saw them: in the freeze every task is stopped.
     const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
-    await phases.run('resume', options.to, () => agent.request('resume', { pids: source.pids, stopped }));
+    await phases.run('resume', options.to, () =>
+      agent.request('resume', { pids: this.#frozen.pids, stopped }),
+    );
     this.#frozenMs = Math.round(performance.now() - this.#frozenAt);
   }
 
   /** Every peer must have acknowledged Resume; one that does not is reported, not waited for without end. */
   async #settle(): Promise<void> {
-    const { phases, agent, source, options } = this.c;
-    if (source.rdma.contexts === 0) return;
-    this.#objects = await agent.request('objects', { pids: source.pids });
+    const { phases, agent, options } = this.c;
+    if (this.#frozen.contexts === 0) return;
+    this.#objects = await agent.request('objects', { pids: this.#frozen.pids });
     const deadline = performance.now() + (options.settleTimeoutMs ?? DEFAULT_SETTLE_MS);
     for (;;) {
-      const waiting = await agent.request('resuming', { pids: source.pids });
+      const waiting = await agent.request('resuming', { pids: this.#frozen.pids });
       if (waiting.length === 0) return;
       if (performance.now() > deadline) {
         phases.warn(
@@ -233,9 +225,8 @@ export class Move {
 
   /** CRIU ends a failed post-dump as a success for plugins, so that the QPs are not resumed by the plugin. */
   async #resumeSource(): Promise<void> {
-    const { source } = this.c;
-    if (source.rdma.contexts === 0) return;
-    await withContexts(source.pids, async (contexts) => {
+    if (this.#frozen.contexts === 0) return;
+    await withContexts(this.#frozen.pids, async (contexts) => {
       for (const context of contexts) await context.resume();
     });
   }
@@ -246,7 +237,7 @@ export class Move {
       ok: true,
       target: options.target,
       pid: source.pid,
-      pids: source.pids,
+      pids: this.#frozen.pids,
       comm: source.tasks[0]?.comm ?? '',
       source: source.hostname,
       destination: destination.hostname,

@@ -110,6 +110,13 @@ export type TcpEnds = Pick<
   'family' | 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'
 >;
 
+/** Whether two lists hold the same connections, in any order. */
+export function sameEnds(a: TcpEnds[], b: TcpEnds[]): boolean {
+  const key = (c: TcpEnds) => [c.localAddress, c.localPort, c.remoteAddress, c.remotePort].join();
+  const keys = new Set(a.map(key));
+  return keys.size === new Set(b.map(key)).size && b.every((ends) => keys.has(key(ends)));
+}
+
 /**
  * nft(8) script of a table that drops every packet of the connections, both ways.
  *
@@ -140,5 +147,7 @@ export function lockRuleset(table: string, connections: TcpEnds[]): string {
     'input',
     rules.map((rule) => rule.in),
   );
-  return `table inet ${table} {\n${output}\n${input}\n}\n`;
+  // Declared and deleted first: one transaction replaces whatever the table held.
+  const replace = `table inet ${table}\ndelete table inet ${table}\n`;
+  return `${replace}table inet ${table} {\n${output}\n${input}\n}\n`;
 }

@@ -30,12 +30,22 @@ async function rdmaCoreVersion(): Promise<string | undefined> {
   return undefined;
 }
 
+/**
+ * Lets CRIU find out what the kernel can do and remember it (/run/criu.kdat, once per boot): otherwise the
+ * first dump or restore does it while the processes are frozen.
+ */
+async function warmCriu(path: string): Promise<void> {
+  await using criu = await Criu.swrk({ path });
+  await criu.featureCheck();
+}
+
 export async function hostVersions(criu: string): Promise<HostVersions> {
   const [criuFound, roam, module, rdmaCore] = await Promise.all([
     criuVersion(criu),
     packageVersion(),
     moduleVersion(),
     rdmaCoreVersion(),
+    warmCriu(criu),
   ]);
   return {
     kernel: release(),

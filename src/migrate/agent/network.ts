@@ -15,38 +15,38 @@ import { lockRuleset, type TcpEnds } from '../tcp.js';
 
 const tableName = (id: string): string => id.replace(/[^\w]/g, '_');
 
-/** Drops every packet of the connections until `release`, or until `abandon` after a failure. */
-export function lockTcp(id: string, connections: TcpEnds[]) {
-  const table = tableName(id);
-  const remove = () => run('nft', ['delete', 'table', 'inet', table]).then(() => {});
-  return {
-    run: async () => {
-      await run('nft', ['-f', '-'], { input: lockRuleset(table, connections), remedy: 'install nftables' });
-    },
-    release: remove,
-    /**
-     * The sockets of killed tasks live on and would say goodbye to the peer of a connection that is still
-     * open at the source: they are destroyed while the lock still swallows what they send.
-     */
-    abandon: async () => {
-      for (const { localAddress, localPort, remoteAddress, remotePort } of connections) {
-        const ends = [
-          'src',
-          localAddress,
-          'sport',
-          '=',
-          `:${localPort}`,
-          'dst',
-          remoteAddress,
-          'dport',
-          '=',
-          `:${remotePort}`,
-        ];
-        await run('ss', ['-K', '-t', '-a', ...ends]).catch(() => {});
-      }
-      await remove();
-    },
-  };
+/** Drops every packet of some connections until `release`, or until `abandon` after a failure. */
+export class TcpLock {
+  readonly #table: string;
+  #connections: TcpEnds[] = [];
+
+  constructor(id: string) {
+    this.#table = tableName(id);
+  }
+
+  /** Replaces the connections that are locked, at once. */
+  async set(connections: TcpEnds[]): Promise<void> {
+    this.#connections = connections;
+    const input = lockRuleset(this.#table, connections);
+    await run('nft', ['-f', '-'], { input, remedy: 'install nftables' });
+  }
+
+  async release(): Promise<void> {
+    await run('nft', ['delete', 'table', 'inet', this.#table]);
+  }
+
+  /**
+   * The sockets of killed tasks live on and would say goodbye to the peer of a connection that is still
+   * open at the source: they are destroyed while the lock still swallows what they send.
+   */
+  async abandon(): Promise<void> {
+    for (const { localAddress, localPort, remoteAddress, remotePort } of this.#connections) {
+      const local = ['src', localAddress, 'sport', '=', `:${localPort}`];
+      const remote = ['dst', remoteAddress, 'dport', '=', `:${remotePort}`];
+      await run('ss', ['-K', '-t', '-a', ...local, ...remote]).catch(() => {});
+    }
+    await this.release();
+  }
 }
 
 /** The device that takes the address: the given one, or the rxe device's, or the one in the same subnet. */

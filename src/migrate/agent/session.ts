@@ -4,7 +4,7 @@ import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
 import { objectsOf } from '../rdma.js';
 import * as facts from './facts.js';
-import { lockTcp, takeAddress } from './network.js';
+import { TcpLock, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
 import { prepareDirectory } from './prepare.js';
 import type { AgentOp, AgentOps } from './protocol.js';
@@ -18,6 +18,7 @@ export class AgentSession {
   #criu = 'criu';
   #dir?: string;
   #id = 'roam';
+  #lock?: TcpLock;
   #armed = false;
   #done = false;
   #keepImages = false;
@@ -64,10 +65,13 @@ export class AgentSession {
       return null;
     },
     lockTcp: async ({ connections }) => {
-      const lock = lockTcp(this.#id, connections);
-      this.#undo.push({ what: 'unlocking TCP', fn: lock.abandon });
-      this.#onFinish.unshift({ what: 'unlocking TCP', fn: lock.release });
-      await lock.run();
+      if (!this.#lock) {
+        const lock = new TcpLock(this.#id);
+        this.#lock = lock;
+        this.#undo.push({ what: 'unlocking TCP', fn: () => lock.abandon() });
+        this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
+      }
+      await this.#lock.set(connections);
       return null;
     },
     takeAddress: async ({ address, dev }) => {

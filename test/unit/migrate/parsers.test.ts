@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCidr } from '../../../src/migrate/address.js';
 import { shellQuote } from '../../../src/migrate/agent/client.js';
+import { lockTables } from '../../../src/migrate/dump.js';
 import { gidOf } from '../../../src/migrate/gid.js';
 import { mappedFiles, parseStat, statusBytes } from '../../../src/migrate/proc.js';
 import { parseTarget } from '../../../src/migrate/source.js';
@@ -73,6 +74,16 @@ describe('sockets', () => {
     expect(rules).toContain('ip saddr 10.0.1.7 tcp sport 1 ip daddr 10.77.0.3 tcp dport 2 drop');
     expect(rules).toContain('ip saddr 10.77.0.3 tcp sport 2 ip daddr 10.0.1.7 tcp dport 1 drop');
     expect(rules.indexOf('meta mark')).toBeLessThan(rules.indexOf(' drop'));
+  });
+});
+
+describe('the network lock of a dump', () => {
+  const log =
+    '(00.000000) CRIU run id = 96fa7f82-e5d0-42fe-9766-3185b8fb38cd\n(00.1) CRIU run id = 9eb80f0e-3254-4005-b8ed-0e131c3af2e6\n';
+
+  it('is found by the cut name of the run, and no other table is', () => {
+    const tables = ['filter', 'CRIU-9eb80f0e-3254-4005-b8', 'CRIU-11111111-3254-4005-b8', 'CRIU-', 'roam_x'];
+    expect(lockTables(log, tables)).toEqual(['CRIU-9eb80f0e-3254-4005-b8']);
   });
 });
 

@@ -1,0 +1,24 @@
+// The process tree as it was frozen: since preflight it may have forked, connected and registered.
+import { openFds, processTree, type Task } from './proc.js';
+import { withContexts } from './rdma.js';
+import { type TcpSocket, tcpSockets } from './tcp.js';
+
+export interface Frozen {
+  tasks: Task[];
+  pids: number[];
+  connections: TcpSocket[];
+  /** Number of verbs contexts. */
+  contexts: number;
+}
+
+export async function readFrozen(pid: number): Promise<Frozen> {
+  const tasks = await processTree(pid);
+  const pids = tasks.map((task) => task.pid);
+  const connections = new Map<number, TcpSocket>();
+  for (const id of pids) {
+    const sockets = await tcpSockets(id, await openFds(id));
+    for (const socket of sockets.connections) connections.set(socket.inode, socket);
+  }
+  const contexts = await withContexts(pids, (found) => found.length);
+  return { tasks, pids, connections: [...connections.values()], contexts };
+}
