@@ -137,7 +137,7 @@ async function makePlan(
   const specs = nodeSpecs(names, (node) =>
     typeof modules === 'string' ? modules : (modules[node] ?? 'roam'),
   );
-  const image = await ensureImage(progress);
+  const image = await ensureImage(progress, options.signal);
   if (specs.some((node) => node.module === 'roam') && !image.payload.parts.includes('module'))
     throw new LabError('this checkout has no native/rxe/build.sh, so no module of its own', {
       code: 'LAB_MODULE',

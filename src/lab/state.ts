@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { LabError } from '../errors.js';
@@ -83,12 +83,19 @@ export async function claimRunDir(name: string): Promise<string> {
   return dir;
 }
 
+/** A directory without a supervisor is a dead lab's, unless it has just been made for one that starts. */
+async function isOld(dir: string): Promise<boolean> {
+  const info = await stat(dir).catch(() => undefined);
+  return info !== undefined && Date.now() - info.mtimeMs > 30_000;
+}
+
 /** Names of labs that run now; directories of dead ones are removed. */
 export async function runningLabs(): Promise<string[]> {
   const names: string[] = [];
   for (const name of await readdir(runDir()).catch(() => [])) {
     const socket = await connect(name);
     if (socket) names.push(name);
+    else if (await isOld(runDir(name))) await rm(runDir(name), { recursive: true, force: true });
     socket?.destroy();
   }
   return names;

@@ -51,7 +51,10 @@ export interface BaseImage {
  *
  * @throws LabError when not root, or when Debian's tools fail; the log is kept in the cache.
  */
-export async function ensureBase(onProgress: (message: string) => void): Promise<BaseImage> {
+export async function ensureBase(
+  onProgress: (message: string) => void,
+  signal?: AbortSignal,
+): Promise<BaseImage> {
   const name = `base-${await hashInputs([SUITE, MIRROR, ROOT_DISK_SIZE, CUSTOMIZE, ...PACKAGES])}`;
   const dir = path.join(cacheDir(), name);
   const describe = async (): Promise<BaseImage | undefined> => {
@@ -80,7 +83,7 @@ export async function ensureBase(onProgress: (message: string) => void): Promise
     const scratch = `${dir}.new`;
     await rm(scratch, { recursive: true, force: true });
     await mkdir(scratch, { recursive: true });
-    await makeTree(scratch, onProgress);
+    await makeTree(scratch, onProgress, signal);
     await makeDisk(scratch, onProgress);
     await rename(scratch, dir);
     await pruneCache('base-', [name], 0);
@@ -88,7 +91,11 @@ export async function ensureBase(onProgress: (message: string) => void): Promise
   });
 }
 
-async function makeTree(dir: string, onProgress: (message: string) => void): Promise<void> {
+async function makeTree(
+  dir: string,
+  onProgress: (message: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   onProgress(`guest image: installing Debian ${SUITE} from ${MIRROR} (about 90 s)`);
   const hook = path.join(dir, 'customize');
   await writeFile(hook, `#!/bin/sh\n${CUSTOMIZE}`, { mode: 0o755 });
@@ -105,7 +112,7 @@ async function makeTree(dir: string, onProgress: (message: string) => void): Pro
       path.join(dir, 'tree'),
       MIRROR,
     ],
-    { all: true, env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' } },
+    { all: true, cancelSignal: signal, env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' } },
   ).then(
     ({ all }) => writeFile(log, all),
     async (error) => {

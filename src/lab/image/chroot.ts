@@ -35,11 +35,16 @@ export function buildInTree(options: {
   out: string;
   linuxSource: string;
   command: string[];
+  signal: AbortSignal | undefined;
 }): Promise<{ all?: string }> {
-  const { tree, src, out, linuxSource, command } = options;
+  const { tree, src, out, linuxSource, command, signal } = options;
   return execa(
-    'unshare',
+    // Ends with its starter, and takes what it started along.
+    'setpriv',
     [
+      '--pdeathsig',
+      'KILL',
+      'unshare',
       '--mount',
       '--pid',
       '--fork',
@@ -54,6 +59,6 @@ export function buildInTree(options: {
       linuxSource,
       ...command,
     ],
-    { all: true, stdin: 'ignore' },
+    { all: true, stdin: 'ignore', cancelSignal: signal },
   );
 }

@@ -94,6 +94,7 @@ export async function buildComponent(
   part: Component,
   base: BaseImage,
   onProgress: (message: string) => void,
+  signal?: AbortSignal,
 ): Promise<string> {
   const id = await hashInputs(
     [part.script, path.basename(base.dir)],
@@ -116,6 +117,7 @@ export async function buildComponent(
       src: packageRoot,
       out: scratch,
       linuxSource: base.linuxSource,
+      signal,
       command: ['sh', '-c', prelude + part.script],
     });
     await writeFile(log, all ?? '');

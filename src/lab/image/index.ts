@@ -11,7 +11,10 @@ export interface GuestImage {
 }
 
 /** Gives an up-to-date guest image; builds only what is missing or changed. */
-export async function ensureImage(onProgress: (message: string) => void = () => {}): Promise<GuestImage> {
-  const base = await ensureBase(onProgress);
-  return { base, kernel: await ensureKernel(base), payload: await ensurePayload(base, onProgress) };
+export async function ensureImage(
+  onProgress: (message: string) => void = () => {},
+  signal?: AbortSignal,
+): Promise<GuestImage> {
+  const base = await ensureBase(onProgress, signal);
+  return { base, kernel: await ensureKernel(base), payload: await ensurePayload(base, onProgress, signal) };
 }

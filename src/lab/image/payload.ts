@@ -26,12 +26,16 @@ export interface Payload {
 export async function ensurePayload(
   base: BaseImage,
   onProgress: (message: string) => void,
+  signal?: AbortSignal,
 ): Promise<Payload> {
   return withCacheLock('payload', async () => {
     const baseId = path.basename(base.dir);
     const built: { part: Component; dir: string }[] = [];
     const results = await Promise.allSettled(
-      (await components()).map(async (part) => ({ part, dir: await buildComponent(part, base, onProgress) })),
+      (await components()).map(async (part) => ({
+        part,
+        dir: await buildComponent(part, base, onProgress, signal),
+      })),
     );
     for (const result of results) {
       if (result.status === 'rejected') throw result.reason;
