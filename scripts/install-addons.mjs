@@ -33,7 +33,13 @@ if (!works('make', ['--version']) || !works(process.env.CXX ?? 'c++', ['--versio
   giveUp('make or a C++ compiler is missing', 'install them (Debian: g++ make)');
 if (!works('python3', ['--version'])) giveUp('python3 is missing', 'install it (Debian: python3)');
 
-const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+// npx links an unbuilt checkout before its dependencies are there.
+let nodeGyp;
+try {
+  nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+} catch {
+  giveUp('node-gyp is not installed', "run 'npm ci'");
+}
 const args = [nodeGyp, 'rebuild', `--nodedir=${prefix}`, '--jobs=2'];
 const build = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
 if (build.status !== 0) {
