@@ -118,8 +118,8 @@ static void wait_for_work(struct worker *w, int *idle)
 		for (int i = 0; i < w->ngroups; i++)
 			fds[i] = (struct pollfd){ .fd = w->groups[i].channel->fd, .events = POLLIN };
 		poll(fds, w->ngroups, ms > 200 ? 200 : ms);
-	} else if (++*idle > 200) {
-		usleep(*idle > 5000 ? 2000 : 100);
+	} else if (++*idle > 50) {
+		usleep(*idle > 1000 ? 5000 : 200);	/* others need the processor too */
 	}
 }
 

@@ -8,8 +8,17 @@ declare module 'vitest' {
   }
 }
 
-/** Boots the one lab of the run. It ends with this process, or with the teardown. */
+/**
+ * Boots the one lab of the run. It ends with this process, or with the teardown.
+ * ROAM_TEST_LAB names a running lab with nodes a, b and c to use instead, and to leave running.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const running = process.env.ROAM_TEST_LAB;
+  if (running) {
+    await Lab.attach(running);
+    project.provide('lab', running);
+    return async () => {};
+  }
   const name = `test-${process.pid}`;
   const lab = await Lab.up({
     name,

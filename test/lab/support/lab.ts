@@ -11,6 +11,9 @@ export const STAYING_IP = '10.0.1.8';
 const WORKLOADS = '/usr/lib/roam/workloads';
 export const workload = (name: 'verdict' | 'qpstates' | 'unsupported'): string => `${WORKLOADS}/${name}`;
 
+/** A node has one processor, and a program that polls must not starve the migration on it. */
+export const POLITE = ['nice', '-n', '19'];
+
 const PROGRAMS = 'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat verdict qpstates unsupported tcpdump';
 
 let attached: Promise<Lab> | undefined;

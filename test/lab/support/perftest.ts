@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { addFloating, dataFlows, gidIndex, MOVING_IP, type NodeName, node, STAYING_IP, script } from './lab.js';
+import { addFloating, dataFlows, gidIndex, MOVING_IP, type NodeName, node, POLITE, STAYING_IP, script } from './lab.js';
 import { migrate } from './migrate.js';
 import { iterationsFor, probeIterations } from './pace.js';
 
@@ -52,6 +52,7 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
     return name === movingNode ? MOVING_IP : STAYING_IP;
   };
   const argv = async (name: NodeName, iterations: number) => [
+    ...POLITE,
     ...WRAPPER,
     tool,
     ...['-d', 'rxe0', '-F', '-p', '18515', '-x', String(await gidIndex(name, await rdmaIp(name)))],

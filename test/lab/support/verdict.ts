@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { addFloating, lines, MOVING_IP, type NodeName, node, STAYING_IP, script, workload } from './lab.js';
+import { addFloating, lines, MOVING_IP, type NodeName, node, POLITE, STAYING_IP, script, workload } from './lab.js';
 import { migrate } from './migrate.js';
 
 /** The line of JSON with which the workload ends. */
@@ -58,7 +58,7 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
   const binary = workload(program);
   const start = async (role: 'server' | 'client', name: NodeName, argv: string[]): Promise<End> => {
     const prelude = role === 'server' && serverPrelude ? ['sh', '-c', `${serverPrelude}; exec "$@"`, 'sh'] : [];
-    const pid = await (await node(name)).start([...prelude, binary, ...argv], { log: outFile(role) });
+    const pid = await (await node(name)).start([...POLITE, ...prelude, binary, ...argv], { log: outFile(role) });
     return { role, pid, at: name };
   };
   const serverEnd = await start('server', server, ['--server', ...(await gid(server)), ...args, ...serverArgs]);

@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, describe, it } from 'vitest';
+import { useSweptLab } from './support/hooks.js';
+import { script } from './support/lab.js';
+import { goodVerdicts, move, progresses, signal, startWorkload } from './support/verdict.js';
+
+const NODES = ['a', 'b', 'c'] as const;
+
+describe('with packets lost and repeated', () => {
+  useSweptLab();
+  beforeEach(() => each('tc qdisc add dev eth0 root netem loss 1% duplicate 0.5%'));
+  afterEach(() => each('tc qdisc del dev eth0 root'));
+
+  it('every byte arrives once, without a move', async () => {
+    const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed', args: ['--events'] });
+    await progresses(test.stayer, 1000);
+    await progresses(test.mover, 1000);
+    await signal(test.mover, 'USR1');
+    await goodVerdicts(test);
+  });
+
+  it('every byte arrives once, with a move', async () => {
+    const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed', args: ['--events'] });
+    await progresses(test.stayer, 200);
+    await move(test, 'b');
+    await progresses(test.mover, 200);
+    await progresses(test.stayer, 200);
+    await signal(test.mover, 'USR1');
+    await goodVerdicts(test);
+  });
+});
+
+async function each(command: string): Promise<void> {
+  await Promise.all(NODES.map((name) => script(name, command)));
+}
