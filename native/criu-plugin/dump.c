@@ -138,7 +138,7 @@ static int open_and_stop(pid_t pid, struct rxe_client_process *process)
 	int ret = rxe_client_process_open(pid, process);
 
 	if (ret == -ESRCH)
-		return -ENOTSUP;
+		return NOT_OURS;
 	if (ret) {
 		pr_err("can't look into the descriptors of process %d: %s", pid, strerror(-ret));
 		return ret;
@@ -219,7 +219,7 @@ int dump_checkpoint(pid_t pid)
 int dump_device_vma(const struct stat *st)
 {
 	if (!S_ISCHR(st->st_mode) || !rxe_devices_by_rdev(&plugin_devices, st->st_rdev))
-		return -ENOTSUP;
+		return NOT_OURS;
 	return 0;
 }
 
@@ -297,10 +297,10 @@ int dump_file(int fd, uint32_t id)
 	int flags, ret;
 
 	if (fstat(fd, &st))
-		return -ENOTSUP;
+		return NOT_OURS;
 	ctx = recognise(fd, &st, &img);
 	if (!ctx)
-		return -ENOTSUP;
+		return NOT_OURS;
 	ret = write_context(ctx);
 	if (ret)
 		return ret;

@@ -17,11 +17,12 @@
 static void name_object(pid_t pid, const char *device, const struct roam_rxe_unsupported *object)
 {
 	if (object->type == ROAM_RXE_T_QP)
-		pr_err("process %d has a %s QP, number %u, on %s: only RC QPs can be moved", pid,
-		       rxe_client_qp_type_name(object->detail), object->id, device);
+		pr_err("process %d can't be moved: of its objects on %s, %s QP %u is not supported (RC QPs are)",
+		       pid, device, rxe_client_qp_type_name(object->detail), object->id);
 	else
-		pr_err("process %d has a %s, number %u (handle %u), on %s: it can't be moved", pid,
-		       rxe_client_type_name(object->type), object->id, object->handle, device);
+		pr_err("process %d can't be moved: of its objects on %s, %s %u (handle %u) is not supported",
+		       pid, device, rxe_client_type_name(object->type), object->id,
+		       object->handle);
 }
 
 static int check_context(pid_t pid, const struct rxe_client_context *ctx)
@@ -85,7 +86,7 @@ int dump_check_process(pid_t pid, const struct rxe_client_process *process)
 		       pid, other->target_fd, other->ibdev);
 		return -EOPNOTSUPP;
 	}
-	return any ? 0 : -ENOTSUP;
+	return any ? 0 : NOT_OURS;
 }
 
 static int check_children(pid_t pid)
@@ -129,7 +130,7 @@ int dump_check(pid_t pid, bool with_children)
 	}
 	ret = dump_check_process(pid, &process);
 	rxe_client_process_close(&process);
-	if (ret == -ENOTSUP)
+	if (ret == NOT_OURS)
 		ret = 0;
 	if (!ret && with_children)
 		ret = check_children(pid);

@@ -4,7 +4,7 @@
 
 #include "roam_rxe_client.h"
 
-/* 0: it has rxe contexts, all of which can be moved; -ENOTSUP: it has none;
+/* 0: it has rxe contexts, all of which can be moved; NOT_OURS: it has none;
  * else a logged error. */
 int dump_check_process(pid_t pid, const struct rxe_client_process *process);
 

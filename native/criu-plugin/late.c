@@ -130,7 +130,7 @@ int late_resume(pid_t pid)
 	int ret;
 
 	if (!shared_is_used())
-		return -ENOTSUP;
+		return NOT_OURS;
 	ret = pin_task(pid);
 	if (ret || failed) {
 		failed = true;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * plugin.h: what the hooks (hooks.c) call.  Every function returns what its
- * hook returns to CRIU: -ENOTSUP means "none of mine, and nothing was done",
- * any other negative value stops the dump or restore, its reason logged.
+ * hook returns to CRIU: a negative errno stops the dump or restore, its reason
+ * logged; NOT_OURS means that nothing was done, and nothing of ours was there.
  */
 #ifndef ROAM_PLUGIN_H
 #define ROAM_PLUGIN_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -15,6 +16,10 @@
 #include "device.h"
 
 #define PLUGIN_NAME "roam_rdma_plugin"
+
+/* To CRIU this is -ENOTSUP, which is no number to use inside: -EOPNOTSUPP is
+ * the same one, and a refusal by the kernel must not pass for it. */
+#define NOT_OURS INT_MIN
 
 /* The rxe devices of this host, as they were when the plugin was loaded. */
 extern struct rxe_devices plugin_devices;

@@ -34,7 +34,7 @@ int restore_init(void)
 	/* Images that do not name the plugin have nothing for it. */
 	if (check_and_remove_inventory_plugin &&
 	    !check_and_remove_inventory_plugin(PLUGIN_NAME, strlen(PLUGIN_NAME)))
-		return -ENOTSUP;
+		return NOT_OURS;
 	return shared_init();
 }
 
@@ -258,7 +258,7 @@ int restore_file(uint32_t id)
 
 	ret = img_read_fd(id, &img);
 	if (ret == -ENOENT)
-		return -ENOTSUP;
+		return NOT_OURS;
 	if (ret)
 		return ret;
 	ctx = find_restored(img.context);

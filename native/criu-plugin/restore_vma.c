@@ -44,7 +44,7 @@ int restore_vma(const char *path, uint64_t start, uint64_t offset, uint64_t *new
 
 	queue = shared_find_queue(name ? name + 1 : path, offset, &known);
 	if (!queue && !known)
-		return -ENOTSUP;
+		return NOT_OURS;
 	if (!queue) {
 		pr_err("no restored queue belongs to the mapping of %s at %#llx (offset %#llx)", path,
 		       (unsigned long long)start, (unsigned long long)offset);
