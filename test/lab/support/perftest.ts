@@ -12,7 +12,7 @@ export interface PerftestOptions {
   /** Message size in bytes; atomics have their own. */
   size?: number;
   qps?: number;
-  /** How long it would run if nothing moved, in seconds. */
+  /** How long it would run if nothing moved, in seconds, beside the time that a move needs to begin. */
   seconds?: number;
   server: NodeName;
   client: NodeName;
@@ -41,7 +41,7 @@ const WRAPPER = ['sh', '-c', '"$@"; echo "exit-code $?"', 'sh'];
  * perftest keeps its TCP connection for the final exchange, so both ends of that are floating addresses.
  */
 export async function startPerftest(options: PerftestOptions): Promise<Perftest> {
-  const { tool, args = [], size = 8192, qps = 1, seconds = 15, server, client, moving, address } = options;
+  const { tool, args = [], size = 8192, qps = 1, seconds = 12, server, client, moving, address } = options;
   const work = { tool, size, qps, duplex: args.includes('-b') };
   const movingNode = moving === 'server' ? server : client;
   const stayingNode = moving === 'server' ? client : server;
@@ -72,10 +72,17 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
   const probe = await endOf(client, 'client', 60_000);
   await endOf(server, 'server', 60_000);
   expect(probe.exitCode, probe.output).toBe(0);
-  const iterations = iterationsFor(work, probe.rows[0] ?? [], seconds);
+  const iterations = iterationsFor(work, probe.rows[0] ?? [], seconds + (await preflightSeconds(movingNode)));
   const pid = await start(iterations);
   await dataFlows(movingNode);
   return { options, iterations, pid, movingNode, stayingNode };
+}
+
+/** What passes before a move stops anything grows with the time that its programs need to start. */
+async function preflightSeconds(name: NodeName): Promise<number> {
+  const started = performance.now();
+  await (await node(name)).exec(['roam', 'migrate', '--help'], { timeout: 60_000 });
+  return ((performance.now() - started) / 1000) * 4;
 }
 
 export interface PerftestEnd {
