@@ -14,7 +14,7 @@ quietly() { # WHAT COMMAND...: shows the output only when the command fails
 	what=$1; shift
 	log=$(mktemp)
 	if ! "$@" >"$log" 2>&1; then
-		tail -n 30 "$log" >&2
+		grep -i -A 5 -m 3 error "$log" >&2 || tail -n 20 "$log" >&2
 		rm -f "$log"
 		die "$what failed"
 	fi
