@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { MigrationError } from '../errors.js';
 import { AgentClient } from './agent/client.js';
 import { prepareDirectory } from './agent/prepare.js';
+import { Guard, startTimeOf } from './guard.js';
 import { Move } from './move.js';
 import { Phases } from './phases.js';
 import { preflight } from './preflight.js';
@@ -45,7 +46,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   const phases = new Phases(options.onEvent, options.signal);
   const { to, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
-  const connection: { agent?: AgentClient } = {};
+  const connection: { agent?: AgentClient; guard?: Guard } = {};
   try {
     const checked = await phases.run('preflight', hostname(), async () => {
       const pid = parseTarget(options.target);
@@ -67,6 +68,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       const bytes = checked.source.memory + 16 * 1024 * 1024;
       const dir = await prepareDirectory(id, bytes);
       phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
+      const { pid, address } = checked.source;
+      const held = address?.dev ? { address: { cidr: address.cidr, dev: address.dev } } : {};
+      connection.guard = new Guard({ pid, startTime: await startTimeOf(pid), dir, ...held });
       const { dir: remoteDir } = await checked.agent.request('prepare', { bytes, id });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
@@ -82,6 +86,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     await phases.rollback();
     throw error;
   } finally {
+    connection.guard?.dismiss();
     await connection.agent?.close();
   }
 }

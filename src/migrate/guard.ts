@@ -1,0 +1,71 @@
+// What still happens when the engine itself is killed between freeze and commit.
+import { spawn } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { addAddress, announce, arpAnnouncer, type Cidr } from './address.js';
+import { processTree, readTask } from './proc.js';
+import { withContexts } from './rdma.js';
+
+export interface GuardOrder {
+  pid: number;
+  /** Start time of the process (proc(5), field 22): its number may be another's by then. */
+  startTime: string;
+  /** Directory of the images here. */
+  dir: string;
+  address?: { cidr: Cidr; dev: string };
+}
+
+/**
+ * A process of its own that waits for the word that all is well; if the engine dies without it, `recover`
+ * runs. CRIU has let the tasks run on by then: it fails with its client. The rest is undone here.
+ *
+ * A shell waits, because most guards end without work and a second Node.js would slow every migration.
+ */
+export class Guard {
+  readonly #child: ReturnType<typeof spawn>;
+
+  constructor(order: GuardOrder) {
+    const program = fileURLToPath(new URL('../cli/recover.js', import.meta.url));
+    const script = 'read -r word; [ "$word" = done ] || exec "$@"';
+    const argv = ['-c', script, 'roam-guard', process.execPath, program, JSON.stringify(order)];
+    this.#child = spawn('sh', argv, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+    this.#child.on('error', () => {});
+    this.#child.stdin?.on('error', () => {});
+    this.#child.unref();
+    (this.#child.stdin as unknown as { unref?: () => void })?.unref?.();
+  }
+
+  /** The engine has undone everything itself, or has committed. */
+  dismiss(): void {
+    this.#child.stdin?.end('done\n');
+  }
+}
+
+/** Field 22 of /proc/PID/stat; empty: no such process. */
+export async function startTimeOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+const RELEASE_TIMEOUT_MS = 120_000;
+
+/** Puts the source right after the engine was killed. A process that is gone was committed: nothing is undone. */
+export async function recover({ pid, startTime, dir, address }: GuardOrder): Promise<void> {
+  for (const deadline = Date.now() + RELEASE_TIMEOUT_MS; Date.now() < deadline; await sleep(50)) {
+    const { state } = await readTask(pid).catch(() => ({ state: 'X' }));
+    if (state !== 't') break;
+  }
+  if (startTime && (await startTimeOf(pid)) === startTime) {
+    if (address) {
+      await addAddress(address.cidr, address.dev);
+      const announcer = await arpAnnouncer();
+      if (announcer) void announce(address.cidr, address.dev, announcer).catch(() => {});
+    }
+    const pids = (await processTree(pid)).map((task) => task.pid);
+    await withContexts(pids, (contexts) => {
+      for (const context of contexts) context.resume();
+    });
+  }
+  await rm(dir, { recursive: true, force: true });
+}
