@@ -24,11 +24,14 @@ export async function measure(lab: Lab, { tool, size, iterations, column }: Benc
   const [a, b] = [lab.node('a'), lab.node('b')];
   const argv = [tool, '-d', 'rxe0', '-F', '-s', String(size), '-n', String(iterations)];
   await a.start(argv, { log: '/root/bench.out' });
-  await a.exec(['sh', '-c', 'until ss -Hltn "sport = :18515" | grep -q .; do sleep 0.1; done'], { timeout: RUN_TIMEOUT });
+  await a.exec(['sh', '-c', 'until ss -Hltn "sport = :18515" | grep -q .; do sleep 0.1; done'], {
+    timeout: RUN_TIMEOUT,
+  });
   const { stdout } = await b.exec([...argv, a.ip], { timeout: RUN_TIMEOUT });
   await a.exec(['sh', '-c', `while pidof ${tool} >/dev/null; do sleep 0.1; done`], { timeout: RUN_TIMEOUT });
   const row = stdout.split('\n').find((line) => /^ *\d+ +\d+ +[\d.]+/.test(line));
   const value = Number(row?.trim().split(/\s+/)[column]);
-  if (!Number.isFinite(value) || value <= 0) throw new Error(`${argv.join(' ')} measured nothing:\n${stdout}`);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new Error(`${argv.join(' ')} measured nothing:\n${stdout}`);
   return value;
 }

@@ -28,9 +28,15 @@ const { rounds, json } = program.opts<{ rounds: string; json?: true | string }>(
 const say = (text: string) => void (json === true ? process.stderr : process.stdout).write(`${text}\n`);
 
 async function load(lab: Lab, module: Module): Promise<void> {
-  await Promise.all(lab.nodes.map((node) => node.exec(['sh', '/usr/lib/roam/guest/load-rxe', module], { timeout: 60_000 })));
+  await Promise.all(
+    lab.nodes.map((node) => node.exec(['sh', '/usr/lib/roam/guest/load-rxe', module], { timeout: 60_000 })),
+  );
   for (const node of lab.nodes) {
-    const { stdout } = await node.exec(['sh', '-c', 'test -e /proc/sys/net/rdma_rxe/last_qpn && echo roam || echo stock']);
+    const { stdout } = await node.exec([
+      'sh',
+      '-c',
+      'test -e /proc/sys/net/rdma_rxe/last_qpn && echo roam || echo stock',
+    ]);
     if (stdout !== module) throw new Error(`node ${node.name} has the ${stdout} module instead of ${module}`);
   }
 }
@@ -42,7 +48,8 @@ async function compare(lab: Lab, count: number): Promise<Comparison[]> {
     const order: Module[] = round % 2 ? ['roam', 'stock'] : ['stock', 'roam'];
     for (const module of order) {
       await load(lab, module);
-      for (const [i, benchmark] of BENCHMARKS.entries()) values[i]?.[module].push(await measure(lab, benchmark));
+      for (const [i, benchmark] of BENCHMARKS.entries())
+        values[i]?.[module].push(await measure(lab, benchmark));
       say(`round ${round + 1} of ${count}, ${module}: ${values.map((v) => v[module].at(-1)).join(', ')}`);
     }
   }
@@ -63,7 +70,14 @@ function table(rows: Comparison[]): string {
     ]),
   ];
   const widths = cells[0]?.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0))) ?? [];
-  return cells.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 const count = Number(rounds);

@@ -14,7 +14,21 @@ describe('a lab node', () => {
   useSweptLab();
 
   it('gets argv as it was given', async () => {
-    const argv = ['plain', 'two words', '', '"quoted"', "it's", '$HOME', 'a;b|c&d', '*', '\\', 'line\nbreak', 'ünï', '--', '-x'];
+    const argv = [
+      'plain',
+      'two words',
+      '',
+      '"quoted"',
+      "it's",
+      '$HOME',
+      'a;b|c&d',
+      '*',
+      '\\',
+      'line\nbreak',
+      'ünï',
+      '--',
+      '-x',
+    ];
     const program = 'import json, sys; print(json.dumps(sys.argv[1:]))';
     const { stdout } = await (await node('a')).exec(['python3', '-c', program, ...argv]);
     expect(JSON.parse(stdout)).toEqual(argv);
@@ -52,7 +66,11 @@ describe('a lab node', () => {
   });
 
   it('reaches every other node by ssh, by name', async () => {
-    for (const [from, to] of [['a', 'b'], ['b', 'c'], ['c', 'a']] as const)
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'a'],
+    ] as const)
       expect(await script(from, 'ssh "$1" hostname', [to])).toBe(to);
   });
 
@@ -69,7 +87,22 @@ describe('roam lab', () => {
 
   it('exec passes argv and the exit code through', async () => {
     const { name } = await sharedLab();
-    const argv = [ROAM, 'lab', 'exec', '--name', name, 'a', '--', 'sh', '-c', 'printf "%s|" "$@"; exit 3', 'sh', 'a b', '', '"'];
+    const argv = [
+      ROAM,
+      'lab',
+      'exec',
+      '--name',
+      name,
+      'a',
+      '--',
+      'sh',
+      '-c',
+      'printf "%s|" "$@"; exit 3',
+      'sh',
+      'a b',
+      '',
+      '"',
+    ];
     const failure = await run(process.execPath, argv).catch((error) => error);
     expect({ code: failure.code, stdout: failure.stdout }).toEqual({ code: 3, stdout: 'a b||"|' });
   });

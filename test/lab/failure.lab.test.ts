@@ -23,7 +23,9 @@ async function startTraffic(serverPrelude?: string): Promise<Workload> {
 async function qpStates(name: NodeName): Promise<Record<string, string>> {
   const { stdout } = await (await node(name)).exec(['roam', 'qps', '--json'], { timeout: 30_000 });
   const rows = JSON.parse(stdout) as { qpn: number; pid: number; migrationState: string }[];
-  return Object.fromEntries(rows.filter(({ pid }) => pid > 0).map(({ qpn, migrationState }) => [qpn, migrationState]));
+  return Object.fromEntries(
+    rows.filter(({ pid }) => pid > 0).map(({ qpn, migrationState }) => [qpn, migrationState]),
+  );
 }
 
 /** The source runs as if nothing had happened: same process, traffic, no QP stopped, a good verdict at the end. */
@@ -43,7 +45,11 @@ describe('a move that fails leaves the source running and its peers served', () 
 
   it('transfer: the destination has no room left', async () => {
     const test = await startTraffic();
-    const sabotage = await whenImagesArrive('b', 'mount -o remount,size=64k /dev/shm', 'mount -o remount,size=50% /dev/shm');
+    const sabotage = await whenImagesArrive(
+      'b',
+      'mount -o remount,size=64k /dev/shm',
+      'mount -o remount,size=50% /dev/shm',
+    );
     const error = await migrateFails('a', test.mover.pid, { to: 'b' });
     await sabotage.undo();
     expect(error.phase).toBe('transfer');
@@ -53,7 +59,11 @@ describe('a move that fails leaves the source running and its peers served', () 
 
   it("restore: CRIU's plugin is gone", async () => {
     const test = await startTraffic();
-    const sabotage = await whenImagesArrive('b', `mv ${PLUGIN} /root/plugin.so`, `mv /root/plugin.so ${PLUGIN}`);
+    const sabotage = await whenImagesArrive(
+      'b',
+      `mv ${PLUGIN} /root/plugin.so`,
+      `mv /root/plugin.so ${PLUGIN}`,
+    );
     const error = await migrateFails('a', test.mover.pid, { to: 'b' });
     await sabotage.undo();
     expect(error.phase).toBe('restore');
@@ -67,7 +77,11 @@ describe('a move that fails leaves the source running and its peers served', () 
     // The next QP at the destination gets the number that the moving one has.
     const take = `echo ${qpn - 1} >/proc/sys/net/rdma_rxe/last_qpn; setsid ${workload('unsupported')} uc >/root/taker.out 2>&1 </dev/null &
       until grep -q running /root/taker.out; do sleep 0.1; done`;
-    const sabotage = await whenImagesArrive('b', take, 'kill -USR1 $(pidof unsupported); echo 8192 >/proc/sys/net/rdma_rxe/last_qpn');
+    const sabotage = await whenImagesArrive(
+      'b',
+      take,
+      'kill -USR1 $(pidof unsupported); echo 8192 >/proc/sys/net/rdma_rxe/last_qpn',
+    );
     const error = await migrateFails('a', test.mover.pid, { to: 'b' });
     await sabotage.undo();
     expect(error.phase).toBe('restore');
@@ -77,7 +91,8 @@ describe('a move that fails leaves the source running and its peers served', () 
 
   it('the agent at the destination dies', async () => {
     const test = await startTraffic();
-    const kill = 'for pid in $(pgrep -f "roam agent|scripts/roam.mjs agent"); do [ $pid != $$ ] && kill -9 $pid; done';
+    const kill =
+      'for pid in $(pgrep -f "roam agent|scripts/roam.mjs agent"); do [ $pid != $$ ] && kill -9 $pid; done';
     const sabotage = await whenImagesArrive('b', kill, 'rm -rf /dev/shm/roam-*');
     const error = await migrateFails('a', test.mover.pid, { to: 'b' });
     await sabotage.undo();
@@ -104,14 +119,21 @@ describe('what cannot move is refused by name before anything stops', () => {
     ['mw', /MW/],
     ['ah', /AH/],
   ] as const)('%s', async (kind, name) => {
-    const pid = await (await node('a')).start([workload('unsupported'), kind], { log: '/root/unsupported.out' });
+    const pid = await (await node('a')).start([workload('unsupported'), kind], {
+      log: '/root/unsupported.out',
+    });
     await script('a', 'until grep -q ^running /root/unsupported.out; do sleep 0.1; done');
     const error = await migrateFails('a', pid, { to: 'b' });
     expect(error.phase).toBe('preflight');
     expect(error.message).toMatch(name);
     expect(await isAlive('a', pid)).toBe(true);
-    await script('a', 'kill -USR1 "$1"; until grep -q ^{ /root/unsupported.out; do sleep 0.1; done', [String(pid)]);
-    expect(JSON.parse((await script('a', 'grep ^{ /root/unsupported.out')) || '{}')).toMatchObject({ ok: true, kind });
+    await script('a', 'kill -USR1 "$1"; until grep -q ^{ /root/unsupported.out; do sleep 0.1; done', [
+      String(pid),
+    ]);
+    expect(JSON.parse((await script('a', 'grep ^{ /root/unsupported.out')) || '{}')).toMatchObject({
+      ok: true,
+      kind,
+    });
   });
 
   it('a destination without our module', async () => {

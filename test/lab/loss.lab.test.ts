@@ -11,7 +11,13 @@ describe('with packets lost and repeated', () => {
   afterEach(() => each('tc qdisc del dev eth0 root'));
 
   it('every byte arrives once, without a move', async () => {
-    const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed', args: ['--events'] });
+    const test = await startWorkload({
+      server: 'a',
+      client: 'c',
+      moving: 'server',
+      address: 'changed',
+      args: ['--events'],
+    });
     await progresses(test.stayer, 1000);
     await progresses(test.mover, 1000);
     await signal(test.mover, 'USR1');
@@ -19,7 +25,13 @@ describe('with packets lost and repeated', () => {
   });
 
   it('every byte arrives once, with a move', async () => {
-    const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed', args: ['--events'] });
+    const test = await startWorkload({
+      server: 'a',
+      client: 'c',
+      moving: 'server',
+      address: 'changed',
+      args: ['--events'],
+    });
     await progresses(test.stayer, 200);
     await move(test, 'b');
     await progresses(test.mover, 200);

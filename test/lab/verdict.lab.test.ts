@@ -16,26 +16,54 @@ describe('every byte and every sequence number across a move', () => {
   useSweptLab();
 
   it('server, new address: SEND, WRITE, READ and atomics', async () => {
-    const { mover, stayer } = await verdictMove({ from: 'a', to: 'b', peer: 'c', moving: 'server', address: 'changed' });
-    for (const { ops } of [mover, stayer]) for (const count of Object.values(ops)) expect(count).toBeGreaterThan(0);
+    const { mover, stayer } = await verdictMove({
+      from: 'a',
+      to: 'b',
+      peer: 'c',
+      moving: 'server',
+      address: 'changed',
+    });
+    for (const { ops } of [mover, stayer])
+      for (const count of Object.values(ops)) expect(count).toBeGreaterThan(0);
   });
 
   it('client, floating address, 8 QPs, events', async () => {
     const args = ['--qps', '8', '--events'];
-    const { report } = await verdictMove({ from: 'b', to: 'a', peer: 'c', moving: 'client', address: 'floating', args });
+    const { report } = await verdictMove({
+      from: 'b',
+      to: 'a',
+      peer: 'c',
+      moving: 'client',
+      address: 'floating',
+      args,
+    });
     expect(report.objects.qp).toHaveLength(8);
   });
 
   it('several contexts and threads, events', async () => {
     const args = ['--multi-context', '2', '--threads', '3', '--events', '--size', '4096'];
-    const { report } = await verdictMove({ from: 'a', to: 'b', peer: 'c', moving: 'server', address: 'changed', args });
+    const { report } = await verdictMove({
+      from: 'a',
+      to: 'b',
+      peer: 'c',
+      moving: 'server',
+      address: 'changed',
+      args,
+    });
     expect(report.objects.qp).toHaveLength(6);
     expect(report.objects.cq).toBe(12);
   });
 
   it('a process tree with several RDMA processes', async () => {
     const args = ['--fork', '3', '--size', '4096'];
-    const { report } = await verdictMove({ from: 'b', to: 'c', peer: 'a', moving: 'client', address: 'changed', args });
+    const { report } = await verdictMove({
+      from: 'b',
+      to: 'c',
+      peer: 'a',
+      moving: 'client',
+      address: 'changed',
+      args,
+    });
     expect(report.pids).toHaveLength(4);
   });
 
@@ -75,7 +103,13 @@ describe('every byte and every sequence number across a move', () => {
   it('an idle connection that is used only after the move', async () => {
     const args = ['--idle', '--count', '200', '--events'];
     for (const first of ['mover', 'stayer'] as const) {
-      const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed', args });
+      const test = await startWorkload({
+        server: 'a',
+        client: 'c',
+        moving: 'server',
+        address: 'changed',
+        args,
+      });
       await move(test, 'b');
       expect(await progressOf(test.mover), 'an idle connection has no traffic').toBe(0);
       await signal(test[first], 'USR1');
@@ -85,7 +119,13 @@ describe('every byte and every sequence number across a move', () => {
   });
 
   it('QPs in every state stay what they were, and can go on', async () => {
-    const test = await startWorkload({ program: 'qpstates', server: 'a', client: 'c', moving: 'server', address: 'changed' });
+    const test = await startWorkload({
+      program: 'qpstates',
+      server: 'a',
+      client: 'c',
+      moving: 'server',
+      address: 'changed',
+    });
     const before = await states('a', test.mover.pid);
     expect(before).toEqual(['ERR', 'INIT', 'RESET', 'RTR', 'RTS', 'SQD']);
     await move(test, 'b');

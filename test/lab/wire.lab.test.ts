@@ -18,16 +18,25 @@ describe('the protocol on the wire', () => {
     await goodVerdicts(test);
     const packets = await stop();
 
-    const naks = packets.filter(({ opcode, syndrome }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED);
+    const naks = packets.filter(
+      ({ opcode, syndrome }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED,
+    );
     expect(naks.length).toBeGreaterThan(0);
     expect(new Set(naks.map(({ source }) => source))).toEqual(new Set(['10.77.0.1']));
     const resumes = packets.filter(({ opcode }) => opcode === RC_RESUME);
     const fromMover = resumes.filter(({ source }) => source === '10.77.0.2');
     expect(fromMover.length).toBeGreaterThan(0);
-    expect(resumes.some(({ source, destination }) => source === '10.77.0.3' && destination === '10.77.0.2')).toBe(true);
+    expect(
+      resumes.some(({ source, destination }) => source === '10.77.0.3' && destination === '10.77.0.2'),
+    ).toBe(true);
     expect(fromMover[0]?.destQpn).toBe(report.objects.qp[0]?.destQpn);
     // Nobody is told to wait by the new host.
-    expect(packets.some(({ source, syndrome, opcode }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED && source === '10.77.0.2')).toBe(false);
+    expect(
+      packets.some(
+        ({ source, syndrome, opcode }) =>
+          opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED && source === '10.77.0.2',
+      ),
+    ).toBe(false);
 
     const after = await counters('c');
     expect(after.nakStoppedRcvd).toBeGreaterThan(before.nakStoppedRcvd);
@@ -42,7 +51,9 @@ async function counters(name: NodeName): Promise<{ nakStoppedRcvd: number; resum
     const rxe = openRxe('rxe0');
     console.log(JSON.stringify(rxe.query(), (_, value) => (typeof value === 'bigint' ? Number(value) : value)));
     rxe.close();`;
-  const { stdout } = await (await node(name)).exec(['node', '--input-type=module', '-e', program], { timeout: 30_000 });
+  const { stdout } = await (await node(name)).exec(['node', '--input-type=module', '-e', program], {
+    timeout: 30_000,
+  });
   const text = JSON.parse(stdout);
   return text.counters ?? text;
 }

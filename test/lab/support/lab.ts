@@ -14,7 +14,8 @@ export const workload = (name: 'verdict' | 'qpstates' | 'unsupported'): string =
 /** A node has one processor, and a program that polls must not starve the migration on it. */
 export const POLITE = ['nice', '-n', '19'];
 
-const PROGRAMS = 'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat verdict qpstates unsupported tcpdump';
+const PROGRAMS =
+  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat verdict qpstates unsupported tcpdump';
 
 let attached: Promise<Lab> | undefined;
 
@@ -29,7 +30,12 @@ export async function node(name: NodeName): Promise<LabNode> {
 }
 
 /** Runs a shell script in a node; `$1`... are the arguments. */
-export async function script(name: NodeName, text: string, args: string[] = [], timeout = 60_000): Promise<string> {
+export async function script(
+  name: NodeName,
+  text: string,
+  args: string[] = [],
+  timeout = 60_000,
+): Promise<string> {
   const { stdout } = await (await node(name)).exec(['sh', '-c', text, 'sh', ...args], { timeout });
   return stdout;
 }

@@ -21,7 +21,10 @@ export interface MigrateFailure {
 
 async function roamMigrate(from: NodeName, pid: number, { to, ip, extra = [] }: MigrateFlags) {
   const argv = ['roam', 'migrate', `pid:${pid}`, '--to', to, ...(ip ? ['--ip', ip] : []), '--json', ...extra];
-  const { exitCode, stdout, stderr } = await (await node(from)).exec(argv, { reject: false, timeout: 150_000 });
+  const { exitCode, stdout, stderr } = await (await node(from)).exec(argv, {
+    reject: false,
+    timeout: 150_000,
+  });
   try {
     return { exitCode, answer: JSON.parse(stdout), stderr };
   } catch {
@@ -41,7 +44,11 @@ export async function migrate(from: NodeName, pid: number, flags: MigrateFlags):
 }
 
 /** Tries to move a process and expects that it is refused or fails. */
-export async function migrateFails(from: NodeName, pid: number, flags: MigrateFlags): Promise<MigrateFailure> {
+export async function migrateFails(
+  from: NodeName,
+  pid: number,
+  flags: MigrateFlags,
+): Promise<MigrateFailure> {
   const { exitCode, answer } = await roamMigrate(from, pid, flags);
   expect(answer, 'the move was expected to fail').toMatchObject({ ok: false });
   expect(exitCode).not.toBe(0);

@@ -26,7 +26,8 @@ export function iterationsFor({ tool, qps, duplex }: Work, row: number[], second
       1e6 / ((row[5] ?? 0) * 2)
     : // The fifth one is the rate in millions of messages per second, of both directions and all QPs.
       ((row[4] ?? 0) * 1e6) / (duplex ? 2 : 1);
-  if (!Number.isFinite(perSecond) || perSecond <= 0) throw new Error(`perftest measured nothing: ${row.join(' ')}`);
+  if (!Number.isFinite(perSecond) || perSecond <= 0)
+    throw new Error(`perftest measured nothing: ${row.join(' ')}`);
   return roundUp((perSecond * seconds) / qps);
 }
 

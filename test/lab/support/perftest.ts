@@ -1,5 +1,15 @@
 import { expect } from 'vitest';
-import { addFloating, dataFlows, gidIndex, MOVING_IP, type NodeName, node, POLITE, STAYING_IP, script } from './lab.js';
+import {
+  addFloating,
+  dataFlows,
+  gidIndex,
+  MOVING_IP,
+  type NodeName,
+  node,
+  POLITE,
+  STAYING_IP,
+  script,
+} from './lab.js';
 import { migrate } from './migrate.js';
 import { iterationsFor, probeIterations } from './pace.js';
 
@@ -62,7 +72,9 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
     ...args,
   ];
   const start = async (iterations: number) => {
-    const serverPid = await (await node(server)).start(await argv(server, iterations), { log: outFile('server') });
+    const serverPid = await (await node(server)).start(await argv(server, iterations), {
+      log: outFile('server'),
+    });
     await script(server, 'until ss -Hltn "sport = :18515" | grep -q .; do sleep 0.1; done');
     const clientArgv = [...(await argv(client, iterations)), moving === 'server' ? MOVING_IP : STAYING_IP];
     const clientPid = await (await node(client)).start(clientArgv, { log: outFile('client') });
@@ -111,7 +123,10 @@ export async function finishPerftest(test: Perftest, movedTo: NodeName, timeout 
   const { moving, qps = 1, size = 8192, tool } = test.options;
   const at = (role: 'server' | 'client') => (role === moving ? movedTo : test.stayingNode);
   const ends = await Promise.all(
-    (['server', 'client'] as const).map(async (role) => ({ role, ...(await endOf(at(role), role, timeout)) })),
+    (['server', 'client'] as const).map(async (role) => ({
+      role,
+      ...(await endOf(at(role), role, timeout)),
+    })),
   );
   for (const { role, exitCode, output, rows } of ends) {
     expect(exitCode, `${role}:\n${output}`).toBe(0);

@@ -1,5 +1,15 @@
 import { expect } from 'vitest';
-import { addFloating, lines, MOVING_IP, type NodeName, node, POLITE, STAYING_IP, script, workload } from './lab.js';
+import {
+  addFloating,
+  lines,
+  MOVING_IP,
+  type NodeName,
+  node,
+  POLITE,
+  STAYING_IP,
+  script,
+  workload,
+} from './lab.js';
 import { migrate } from './migrate.js';
 
 /** The line of JSON with which the workload ends. */
@@ -45,7 +55,16 @@ const outFile = (role: string) => `/root/workload-${role}.out`;
 
 /** Starts both ends and resolves when they are connected. Their TCP connection is closed by then. */
 export async function startWorkload(options: WorkloadOptions): Promise<Workload> {
-  const { program = 'verdict', server, client, moving, address, args = [], serverArgs = [], serverPrelude } = options;
+  const {
+    program = 'verdict',
+    server,
+    client,
+    moving,
+    address,
+    args = [],
+    serverArgs = [],
+    serverPrelude,
+  } = options;
   const [movingNode, stayingNode] = moving === 'server' ? [server, client] : [client, server];
   if (address === 'floating') {
     await addFloating(movingNode, MOVING_IP);
@@ -57,12 +76,25 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
   };
   const binary = workload(program);
   const start = async (role: 'server' | 'client', name: NodeName, argv: string[]): Promise<End> => {
-    const prelude = role === 'server' && serverPrelude ? ['sh', '-c', `${serverPrelude}; exec "$@"`, 'sh'] : [];
-    const pid = await (await node(name)).start([...POLITE, ...prelude, binary, ...argv], { log: outFile(role) });
+    const prelude =
+      role === 'server' && serverPrelude ? ['sh', '-c', `${serverPrelude}; exec "$@"`, 'sh'] : [];
+    const pid = await (await node(name)).start([...POLITE, ...prelude, binary, ...argv], {
+      log: outFile(role),
+    });
     return { role, pid, at: name };
   };
-  const serverEnd = await start('server', server, ['--server', ...(await gid(server)), ...args, ...serverArgs]);
-  const clientEnd = await start('client', client, ['--client', (await node(server)).ip, ...(await gid(client)), ...args]);
+  const serverEnd = await start('server', server, [
+    '--server',
+    ...(await gid(server)),
+    ...args,
+    ...serverArgs,
+  ]);
+  const clientEnd = await start('client', client, [
+    '--client',
+    (await node(server)).ip,
+    ...(await gid(client)),
+    ...args,
+  ]);
   const processes = Number(args[args.indexOf('--fork') + 1] ?? 1);
   for (const { role, at } of [serverEnd, clientEnd]) {
     const running = 'until [ $(grep -c ^running "$1") -ge "$2" ]; do sleep 0.1; done';
@@ -98,7 +130,8 @@ export async function progresses(end: End, requests = 50, timeout = 40_000): Pro
   const start = await progressOf(end);
   const until = Date.now() + timeout;
   while ((await progressOf(end)) < start + requests)
-    if (Date.now() > until) throw new Error(`the ${end.role} on node ${end.at} does not go on:\n${await logOf(end)}`);
+    if (Date.now() > until)
+      throw new Error(`the ${end.role} on node ${end.at} does not go on:\n${await logOf(end)}`);
 }
 
 export function logOf({ role, at }: End): Promise<string> {
@@ -110,18 +143,26 @@ export function signal({ pid, at }: End, name: 'USR1' | 'TERM'): Promise<string>
 }
 
 async function verdictOf(end: End, timeout: number): Promise<Verdict> {
-  await script(end.at, `until grep -q '^{"ok"' "$1"; do sleep 0.2; done`, [outFile(end.role)], timeout).catch(async () => {
-    await signal(end, 'TERM').catch(() => '');
-    await script(end.at, 'sleep 2');
-    throw new Error(`the ${end.role} on node ${end.at} came to no verdict:\n${await logOf(end)}`);
-  });
+  await script(end.at, `until grep -q '^{"ok"' "$1"; do sleep 0.2; done`, [outFile(end.role)], timeout).catch(
+    async () => {
+      await signal(end, 'TERM').catch(() => '');
+      await script(end.at, 'sleep 2');
+      throw new Error(`the ${end.role} on node ${end.at} came to no verdict:\n${await logOf(end)}`);
+    },
+  );
   const line = lines(await logOf(end)).find((text) => text.startsWith('{"ok"'));
   return JSON.parse(line ?? '{}');
 }
 
 /** Both ends' verdicts, which must be good and agree with each other. */
-export async function goodVerdicts(test: Workload, timeout = 60_000): Promise<{ mover: Verdict; stayer: Verdict }> {
-  const [mover, stayer] = await Promise.all([verdictOf(test.mover, timeout), verdictOf(test.stayer, timeout)]);
+export async function goodVerdicts(
+  test: Workload,
+  timeout = 60_000,
+): Promise<{ mover: Verdict; stayer: Verdict }> {
+  const [mover, stayer] = await Promise.all([
+    verdictOf(test.mover, timeout),
+    verdictOf(test.stayer, timeout),
+  ]);
   for (const verdict of [mover, stayer]) {
     expect(verdict.errors, JSON.stringify(verdict)).toEqual([]);
     expect(verdict.ok, JSON.stringify(verdict)).toBe(true);

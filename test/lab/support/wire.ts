@@ -42,7 +42,8 @@ export async function capture(name: NodeName): Promise<() => Promise<RocePacket[
 
 /** Packets of a capture file of an Ethernet device (pcap-savefile(5)), little endian. */
 export function parsePcap(file: Buffer): RocePacket[] {
-  if (file.readUInt32LE(0) !== 0xa1b2c3d4 || file.readUInt32LE(20) !== 1) throw new Error('no pcap file of an Ethernet device');
+  if (file.readUInt32LE(0) !== 0xa1b2c3d4 || file.readUInt32LE(20) !== 1)
+    throw new Error('no pcap file of an Ethernet device');
   const packets: RocePacket[] = [];
   for (let at = 24; at + 16 <= file.length; ) {
     const length = file.readUInt32LE(at + 8);
