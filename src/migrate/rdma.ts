@@ -41,13 +41,16 @@ async function resources(kind: 'mr' | 'cq'): Promise<Resource[]> {
   return text.trim() ? (JSON.parse(text) as Resource[]) : [];
 }
 
-/** Keys are numbers or, with some versions of the tool, hexadecimal strings. */
-const key = (value: number | string | undefined): number => (value === undefined ? 0 : Number(value));
+/** The tool prints keys in JSON as strings of hexadecimal digits without a prefix. */
+export function parseKey(value: number | string | undefined): number {
+  if (value === undefined) return 0;
+  return typeof value === 'number' ? value : Number.parseInt(value, 16);
+}
 
 export async function mrKeys(): Promise<{ device: string; key: number; pid: number }[]> {
   return (await resources('mr')).map(({ ifname = '', lkey, pid = 0 }) => ({
     device: ifname,
-    key: key(lkey),
+    key: parseKey(lkey),
     pid,
   }));
 }
@@ -111,8 +114,8 @@ export async function objectsOf(pids: number[]): Promise<MovedObjects> {
     mr: mrs
       .filter(({ pid }) => own.has(pid ?? 0))
       .map(({ lkey, rkey, mrlen, ifname }) => ({
-        lkey: key(lkey),
-        rkey: key(rkey),
+        lkey: parseKey(lkey),
+        rkey: parseKey(rkey),
         length: mrlen,
         device: ifname,
       })),

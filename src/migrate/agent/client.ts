@@ -137,6 +137,9 @@ export class AgentClient implements AsyncDisposable {
         remedy: `make \`ssh ${this.host} true\` work as root without a prompt`,
       });
     }
+    if (exitCode === undefined) {
+      return new RoamError('AGENT_GONE', `the connection to ${this.host} was lost: ssh was killed`);
+    }
     return new RoamError('AGENT_GONE', `the agent on ${this.host} ended (exit code ${exitCode}): ${words}`);
   }
 }

@@ -5,6 +5,7 @@ import { shellQuote } from '../../../src/migrate/agent/client.js';
 import { lockTables } from '../../../src/migrate/dump.js';
 import { gidOf } from '../../../src/migrate/gid.js';
 import { mappedFiles, parseStat, statusBytes } from '../../../src/migrate/proc.js';
+import { parseKey } from '../../../src/migrate/rdma.js';
 import { parseTarget } from '../../../src/migrate/source.js';
 import { decodeAddress, lockRuleset, parseSocketTable } from '../../../src/migrate/tcp.js';
 import { isAtLeast } from '../../../src/migrate/version.js';
@@ -74,6 +75,16 @@ describe('sockets', () => {
     expect(rules).toContain('ip saddr 10.0.1.7 tcp sport 1 ip daddr 10.77.0.3 tcp dport 2 drop');
     expect(rules).toContain('ip saddr 10.77.0.3 tcp sport 2 ip daddr 10.0.1.7 tcp dport 1 drop');
     expect(rules.indexOf('meta mark')).toBeLessThan(rules.indexOf(' drop'));
+  });
+});
+
+describe('keys of memory regions', () => {
+  it('are hexadecimal whatever they look like', () => {
+    expect(parseKey('40345')).toBe(0x40345);
+    expect(parseKey('402e6')).toBe(0x402e6);
+    expect(parseKey('0x402e6')).toBe(0x402e6);
+    expect(parseKey(17)).toBe(17);
+    expect(parseKey(undefined)).toBe(0);
   });
 });
 
