@@ -17,6 +17,7 @@ const PREFIX = 24;
 const UNDER_WAY = 20;
 const START_TIMEOUT_MS = 120_000;
 const END_TIMEOUT_MS = 900_000;
+const TICK_MS = 10_000;
 
 /**
  * Boots a, b and peer, runs `ib_send_bw -b` between a and peer, and moves its server to b.
@@ -56,6 +57,10 @@ async function moveServer(
   say('preparing CRIU on a and b');
   await Promise.all([a, b].map(warm));
   const watch = new Watch(peer);
+  const ticker = setInterval(
+    () => say(`  peer has received ${watch.received} of ${iterations} messages`),
+    TICK_MS,
+  );
   try {
     const workload = await Workload.start(a, peer, { iterations, size, serverAddress: FLOATING });
     say(`server on a (${FLOATING}), client on peer: ${workload.command}`);
@@ -102,6 +107,7 @@ async function moveServer(
       outputs: { server: server.output, client: client.output },
     };
   } finally {
+    clearInterval(ticker);
     watch.abandon();
   }
 }

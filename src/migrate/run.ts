@@ -1,10 +1,33 @@
 // Short-lived helper programs, apart from the terminal's signals.
 //
-// Not execa: the agent's start is part of every migration, and loading it would double that.
+// Not execa: `roam` starts on two hosts for every migration, and loading it would double that time.
 import { spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { RoamError } from '../errors.js';
+
+/**
+ * Starts a program with pipes, in a process group of its own: Ctrl-C must reach the engine, which rolls back in
+ * order, and not the half-done step. `exited` never rejects; 127 stands for a program that cannot be run.
+ */
+export function start(file: string, args: string[]) {
+  const child = spawn(file, args, {
+    detached: true,
+    stdio: 'pipe',
+    env: { ...process.env, PATH: searchPath() },
+  });
+  // Whoever reads the other end may end first; its exit code tells why.
+  child.stdin.on('error', () => {});
+  let failure: Error | undefined;
+  const exited = new Promise<{ exitCode: number; signal?: NodeJS.Signals; failure?: Error }>((resolve) => {
+    child.once('error', (error) => {
+      failure = error;
+      if (child.pid === undefined) resolve({ exitCode: 127, failure });
+    });
+    child.once('close', (code, signal) => resolve({ exitCode: code ?? -1, ...(signal ? { signal } : {}) }));
+  });
+  return { child, exited };
+}
 
 export interface RunResult {
   exitCode: number;
@@ -15,29 +38,19 @@ export interface RunResult {
 /**
  * Runs a program to its end, whatever its exit code.
  *
- * It gets a process group of its own: Ctrl-C must reach the engine, which rolls back in order, and not the
- * half-done step.
- *
  * @throws RoamError COMMAND_FAILED when it cannot be started
  */
 export async function tryRun(file: string, args: string[], input = ''): Promise<RunResult> {
-  const child = spawn(file, args, {
-    detached: true,
-    stdio: 'pipe',
-    env: { ...process.env, PATH: searchPath() },
-  });
-  const exited = new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve(code ?? -1));
-  });
-  child.stdin.on('error', () => {});
+  const { child, exited } = start(file, args);
   child.stdin.end(input);
-  try {
-    const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
-    return { exitCode, stdout, stderr };
-  } catch (cause) {
-    throw new RoamError('COMMAND_FAILED', `${file} cannot be run: ${(cause as Error).message}`, { cause });
-  }
+  const [stdout, stderr, { exitCode, failure }] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    exited,
+  ]);
+  if (failure)
+    throw new RoamError('COMMAND_FAILED', `${file} cannot be run: ${failure.message}`, { cause: failure });
+  return { exitCode, stdout, stderr };
 }
 
 /**

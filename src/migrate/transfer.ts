@@ -1,21 +1,20 @@
 // Images and files cross the network as one tar stream, over a connection that was made before the freeze.
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { execa } from 'execa';
 import { RoamError } from '../errors.js';
 import { remoteCommand, SSH_OPTIONS } from './agent/client.js';
+import { start } from './run.js';
 
 /** A `tar` at the destination that waits for its input. */
 export class TarSink {
   private constructor(
     private readonly host: string,
-    private readonly child: ReturnType<typeof startTar>,
+    private readonly remote: ReturnType<typeof startTar>,
   ) {}
 
   static open(host: string, ssh: string[], dir: string): TarSink {
-    const child = startTar(host, ssh, dir);
-    child.stdin.on('error', () => {});
-    return new TarSink(host, child);
+    return new TarSink(host, startTar(host, ssh, dir));
   }
 
   /**
@@ -37,27 +36,21 @@ export class TarSink {
       'images',
       ...(paths.length > 0 ? [...rename, '-C', '/', ...paths] : []),
     ];
-    const tar = execa('tar', args, {
-      reject: false,
-      buffer: false,
-      detached: true,
-      cleanup: true,
-      stdin: 'ignore',
-    });
-    let words = '';
-    tar.stderr.on('data', (chunk: Buffer) => {
-      words += chunk.toString();
-    });
+    const tar = start('tar', args);
+    tar.child.stdin.end();
+    const words = text(tar.child.stderr);
     let bytes = 0;
     const counter = new PassThrough();
     counter.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
     });
-    const piped = pipeline(tar.stdout, counter, this.child.stdin).catch(() => {});
-    const [local, remote] = await Promise.all([tar, this.child, piped]);
-    if (local.exitCode !== 0) throw new RoamError('TRANSFER_FAILED', `tar: ${words.trim().split('\n')[0]}`);
+    const piped = pipeline(tar.child.stdout, counter, this.remote.child.stdin).catch(() => {});
+    const [local, remote] = await Promise.all([tar.exited, this.remote.exited, piped]);
+    if (local.exitCode !== 0) {
+      throw new RoamError('TRANSFER_FAILED', `tar: ${(await words).trim().split('\n')[0]}`);
+    }
     if (remote.exitCode !== 0) {
-      const reason = String(remote.stderr).trim().split('\n').at(-1) || `exit code ${remote.exitCode}`;
+      const reason = (await this.remote.words).trim().split('\n').at(-1) || `exit code ${remote.exitCode}`;
       throw new RoamError('TRANSFER_FAILED', `tar at ${this.host}: ${reason}`, {
         remedy: `see that ${this.host} has room and that ssh to it is stable`,
       });
@@ -67,20 +60,16 @@ export class TarSink {
 
   /** Ends a sink that was not used. */
   async close(): Promise<void> {
-    this.child.stdin.destroy();
-    this.child.kill('SIGTERM');
-    await this.child;
+    this.remote.child.stdin.destroy();
+    this.remote.child.kill('SIGTERM');
+    await this.remote.exited;
   }
 }
 
 function startTar(host: string, ssh: string[], dir: string) {
   const [file = 'ssh', ...options] = ssh;
   const command = remoteCommand(['tar', '-x', '-p', '--same-owner', '-f', '-', '-C', dir]);
-  return execa(file, [...options, ...SSH_OPTIONS, '--', host, command], {
-    reject: false,
-    detached: true,
-    cleanup: true,
-    stdin: 'pipe',
-    stdout: 'ignore',
-  });
+  const started = start(file, [...options, ...SSH_OPTIONS, '--', host, command]);
+  started.child.stdout.resume();
+  return { ...started, words: text(started.child.stderr) };
 }

@@ -1,7 +1,7 @@
 // The source's end of the agent protocol: one ssh connection for all requests.
 import { createInterface } from 'node:readline';
-import { execa } from 'execa';
 import { RoamError } from '../../errors.js';
+import { start } from '../run.js';
 import {
   type AgentFailure,
   type AgentOp,
@@ -48,14 +48,14 @@ export class AgentClient implements AsyncDisposable {
 
   private constructor(
     private readonly host: string,
-    private readonly child: ReturnType<typeof startSsh>,
+    private readonly ssh: ReturnType<typeof startSsh>,
   ) {
+    const { child, exited } = ssh;
     createInterface({ input: child.stdout }).on('line', (line) => this.#receive(line));
     child.stderr.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4000);
     });
-    child.stdin.on('error', () => {});
-    void child.then((result) => this.#fail(this.#explain(result.exitCode)));
+    void exited.then((end) => this.#fail(this.#explain(end.exitCode)));
     this.#timer = setInterval(() => void this.request('ping', {}).catch(() => {}), PING_INTERVAL_MS);
     this.#timer.unref();
   }
@@ -90,15 +90,15 @@ export class AgentClient implements AsyncDisposable {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.child.stdin.write(`${JSON.stringify({ id, op, args })}\n`);
+      this.ssh.child.stdin.write(`${JSON.stringify({ id, op, args })}\n`);
     });
   }
 
   /** Ends the connection; an agent that has not been told otherwise undoes what it did. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.child.stdin.end();
-    await this.child;
+    this.ssh.child.stdin.end();
+    await this.ssh.exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,7 +125,7 @@ export class AgentClient implements AsyncDisposable {
     this.#pending.clear();
   }
 
-  #explain(exitCode: number | undefined): RoamError {
+  #explain(exitCode: number): RoamError {
     const words = this.#stderr.trim().split('\n').at(-1) ?? '';
     if (exitCode === 127) {
       return new RoamError('AGENT_MISSING', `there is no roam command on ${this.host}: ${words}`, {
@@ -137,7 +137,7 @@ export class AgentClient implements AsyncDisposable {
         remedy: `make \`ssh ${this.host} true\` work as root without a prompt`,
       });
     }
-    if (exitCode === undefined) {
+    if (exitCode < 0) {
       return new RoamError('AGENT_GONE', `the connection to ${this.host} was lost: ssh was killed`);
     }
     return new RoamError('AGENT_GONE', `the agent on ${this.host} ended (exit code ${exitCode}): ${words}`);
@@ -146,13 +146,5 @@ export class AgentClient implements AsyncDisposable {
 
 function startSsh(host: string, ssh: string[], command: string[]) {
   const [file = 'ssh', ...options] = ssh;
-  return execa(file, [...options, ...SSH_OPTIONS, '--', host, remoteCommand(command)], {
-    reject: false,
-    buffer: false,
-    detached: true,
-    cleanup: true,
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  });
+  return start(file, [...options, ...SSH_OPTIONS, '--', host, remoteCommand(command)]);
 }
