@@ -64,7 +64,11 @@ export async function processTree(root: number): Promise<Task[]> {
   const tasks: Task[] = [];
   const queue = [root];
   for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
-    const task = await readTask(pid);
+    const task = await readTask(pid).catch((error: Error) => {
+      if (pid === root) throw error;
+    });
+    // A child that has ended since it was listed belongs to the tree no more.
+    if (!task) continue;
     tasks.push(task);
     for (const tid of task.threads) {
       const children = await readFile(`/proc/${pid}/task/${tid}/children`, 'utf8').catch(() => '');
@@ -84,7 +88,8 @@ export interface OpenFd {
 }
 
 export async function openFds(pid: number): Promise<OpenFd[]> {
-  const names = await readdir(`/proc/${pid}/fd`);
+  // A zombie has none, and says so with an error.
+  const names = await readdir(`/proc/${pid}/fd`).catch(() => []);
   const fds = await Promise.all(
     names.map(async (name) => {
       const link = await readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
@@ -122,7 +127,7 @@ export async function foreignNamespaces(pid: number): Promise<string[]> {
       readlink(`/proc/self/ns/${ns}`).catch(() => ''),
       readlink(`/proc/${pid}/ns/${ns}`).catch(() => ''),
     ]);
-    if (own !== theirs) foreign.push(ns);
+    if (theirs && own !== theirs) foreign.push(ns);
   }
   return foreign;
 }

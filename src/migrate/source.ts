@@ -42,6 +42,9 @@ export function parseTarget(target: string): number {
 /** Reads everything that preflight judges; nothing is stopped or changed. */
 export async function readSource(pid: number, ip: string | undefined, criu: string): Promise<SourceFacts> {
   const tasks = await processTree(pid);
+  if (tasks[0]?.state === 'Z') {
+    throw new RoamError('NO_SUCH_PROCESS', `process ${pid} has ended and only waits for its parent`);
+  }
   const pids = tasks.map((task) => task.pid);
   const fds = (await Promise.all(pids.map(openFds))).flat();
   const sockets = await Promise.all(
