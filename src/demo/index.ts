@@ -62,13 +62,17 @@ async function moveServer(
     TICK_MS,
   );
   try {
+    await watch.ready;
     const workload = await Workload.start(a, peer, { iterations, size, serverAddress: FLOATING });
     say(`server on a (${FLOATING}), client on peer: ${workload.command}`);
     await underWay(watch, workload);
     say(
       `peer has received ${watch.received} of ${iterations} messages; moving pid ${workload.pid} from a to b`,
     );
-    const migration = await migrateIn(a, workload.pid, say);
+    const migration = await migrateIn(a, workload.pid, say).catch(async (error) => {
+      say(await workload.lastWords(a, b));
+      throw error;
+    });
     say(`peer has received ${watch.received} of ${iterations} messages; waiting for both ends`);
     const client = await workload.clientEnd();
     const server = await workload.serverEnd(b, END_TIMEOUT_MS);

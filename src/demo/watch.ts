@@ -4,10 +4,14 @@ import { RoamError } from '../errors.js';
 import type { LabNode } from '../lab/index.js';
 import type { Gap, SamplerLine } from './sampler.js';
 
-const INTERVAL_MS = 10;
+/** A sample costs about a millisecond of an emulated processor that the benchmark needs too. */
+const INTERVAL_MS = 20;
 
 export class Watch {
   received = 0;
+  /** Resolves when the sampler samples; rejects when it ends before that. */
+  readonly ready: Promise<void>;
+  #started = () => {};
   #result?: { samples: number; gaps: Gap[] };
   #stderr = '';
   readonly #child: ReturnType<LabNode['spawn']>;
@@ -19,11 +23,18 @@ export class Watch {
     stderr?.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-2000);
     });
-    this.#child.catch(() => {});
+    this.ready = new Promise((resolve, reject) => {
+      this.#started = resolve;
+      const ended = () =>
+        reject(new RoamError('SAMPLER_FAILED', `the sampler on the peer ended: ${this.#stderr.trim()}`));
+      this.#child.then(ended, ended);
+    });
+    this.ready.catch(() => {});
   }
 
   #read(line: string): void {
     const said = JSON.parse(line) as SamplerLine;
+    this.#started();
     if (said.type === 'progress') this.received = said.received;
     else this.#result = said;
   }

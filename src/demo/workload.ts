@@ -88,6 +88,18 @@ export class Workload {
     return this.client;
   }
 
+  /** What both ends have written so far, for the reader of a failure. */
+  async lastWords(...nodes: LabNode[]): Promise<string> {
+    const lines: string[] = [];
+    for (const node of nodes) {
+      const { exitCode, stdout } = await node.exec(['cat', OUTPUT], { reject: false });
+      if (exitCode === 0) lines.push(`server, on ${node.name}:`, stdout);
+    }
+    const client = await Promise.race([this.client, sleep(1000)]);
+    lines.push(client ? `client, exit code ${client.exitCode}:\n${client.output}` : 'the client still runs');
+    return lines.join('\n');
+  }
+
   /** Waits until the server, now on `node`, has ended. */
   async serverEnd(node: LabNode, timeoutMs: number): Promise<EndResult> {
     const deadline = Date.now() + timeoutMs;
