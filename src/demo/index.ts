@@ -70,7 +70,7 @@ async function moveServer(
       `peer has received ${watch.received} of ${iterations} messages; moving pid ${workload.pid} from a to b`,
     );
     const migration = await migrateIn(a, workload.pid, say).catch(async (error) => {
-      say(await workload.lastWords(a, b));
+      say(await workload.lastWords(a, b).catch(() => 'nothing more is known of the two ends'));
       throw error;
     });
     say(`peer has received ${watch.received} of ${iterations} messages; waiting for both ends`);
@@ -124,9 +124,13 @@ async function warm(node: LabNode): Promise<void> {
 
 async function underWay(watch: Watch, workload: Workload): Promise<void> {
   let ended: { output: string; exitCode: number } | undefined;
-  void workload.clientEnd().then((end) => {
-    ended = end;
-  });
+  workload.clientEnd().then(
+    (end) => {
+      ended = end;
+    },
+    // Lost with its node: whoever waits for the end is told.
+    () => {},
+  );
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(200)) {
     if (ended)
       throw new RoamError(
