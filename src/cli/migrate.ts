@@ -1,5 +1,4 @@
 // `roam migrate`
-import { constants, setPriority } from 'node:os';
 import type { Command } from 'commander';
 import { type MigrateOptions, type MigrationReport, migrate, PHASES } from '../migrate/index.js';
 import { byteCount, fail, migrationProgress, printJson, seconds } from './output.js';
@@ -46,7 +45,6 @@ export function registerMigrate(program: Command): void {
       const interrupted = new AbortController();
       const onSignal = () => interrupted.abort();
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-      hurry();
       const quiet = flags.json && !flags.progress;
       const progress = quiet
         ? undefined
@@ -63,18 +61,6 @@ export function registerMigrate(program: Command): void {
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       }
     });
-}
-
-/**
- * The application may poll on every processor, and the engine must not wait behind what it is about to stop.
- * CRIU gives restored tasks their own priority back.
- */
-function hurry(): void {
-  try {
-    setPriority(constants.priority.PRIORITY_HIGH);
-  } catch {
-    // Not root: preflight says so.
-  }
 }
 
 function optionsOf(
