@@ -5,6 +5,21 @@ const LAB_TEST_TIMEOUT = 180_000;
 /** Includes the first build of the guest image. */
 const LAB_BOOT_TIMEOUT = 900_000;
 
+/** One lab for all files of a project: its clocks, addresses and ids belong to one test at a time. */
+const lab = (name: string, include: string[], exclude: string[] = []) => ({
+  test: {
+    name,
+    include,
+    exclude,
+    pool: 'forks' as const,
+    fileParallelism: false,
+    maxWorkers: 1,
+    globalSetup: ['test/lab/support/global-setup.ts'],
+    testTimeout: LAB_TEST_TIMEOUT,
+    hookTimeout: LAB_BOOT_TIMEOUT,
+  },
+});
+
 export default defineConfig({
   test: {
     reporters: ['default'],
@@ -27,19 +42,8 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
-      {
-        test: {
-          name: 'lab',
-          include: ['test/lab/**/*.lab.test.ts'],
-          pool: 'forks',
-          // One lab for all files, and its nodes' clocks, addresses and ids belong to one test at a time.
-          fileParallelism: false,
-          maxWorkers: 1,
-          globalSetup: ['test/lab/support/global-setup.ts'],
-          testTimeout: LAB_TEST_TIMEOUT,
-          hookTimeout: LAB_BOOT_TIMEOUT,
-        },
-      },
+      lab('lab', ['test/lab/basics.lab.test.ts']),
+      lab('moves', ['test/lab/*.lab.test.ts'], ['test/lab/basics.lab.test.ts']),
     ],
   },
 });

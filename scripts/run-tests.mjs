@@ -1,5 +1,5 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
-// of sums. Steps: lint, unit, native, lab.
+// of sums. Steps: lint, unit, native, lab; and, only when named, moves: the migrations in the lab.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -62,7 +62,9 @@ const steps = {
     vitest('native');
   },
   lab: () => vitest('lab'),
+  moves: () => vitest('moves'),
 };
+const ONLY_WHEN_NAMED = new Set(['moves']);
 
 const wanted = process.argv.slice(2);
 for (const name of wanted)
@@ -71,7 +73,7 @@ for (const name of wanted)
     process.exit(2);
   }
 for (const [name, step] of Object.entries(steps)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (wanted.length > 0 ? !wanted.includes(name) : ONLY_WHEN_NAMED.has(name)) continue;
   process.stdout.write(`== ${name}\n`);
   step();
 }
