@@ -88,7 +88,7 @@ export async function health(): Promise<NodeHealth[]> {
     `${QPS_GONE}; echo "$left"; echo --; dmesg | grep -E "BUG:|WARNING:|Oops|general protection|Call Trace|hung task"; true`,
   );
   return texts.map(({ name, text }) => {
-    const [qps = '', complaints = ''] = text.split('--\n');
+    const [qps = '', complaints = ''] = text.split(/^--$/m);
     return { name, qps: lines(qps), complaints: lines(complaints) };
   });
 }
