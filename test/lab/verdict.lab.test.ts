@@ -5,7 +5,6 @@ import {
   goodVerdicts,
   move,
   progresses,
-  progressOf,
   signal,
   startWorkload,
   verdictMove,
@@ -98,24 +97,6 @@ describe('every byte and every sequence number across a move', () => {
     await progresses(test.mover);
     await signal(test.mover, 'USR1');
     await goodVerdicts(test);
-  });
-
-  it('an idle connection that is used only after the move', async () => {
-    const args = ['--idle', '--count', '200', '--events'];
-    for (const first of ['mover', 'stayer'] as const) {
-      const test = await startWorkload({
-        server: 'a',
-        client: 'c',
-        moving: 'server',
-        address: 'changed',
-        args,
-      });
-      await move(test, 'b');
-      expect(await progressOf(test.mover), 'an idle connection has no traffic').toBe(0);
-      await signal(test[first], 'USR1');
-      const { mover } = await goodVerdicts(test);
-      expect(mover.sent).toBeGreaterThan(50);
-    }
   });
 
   it('QPs in every state stay what they were, and can go on', async () => {
