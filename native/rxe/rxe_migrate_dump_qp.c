@@ -153,6 +153,12 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 	rxe_migr_fill_protocol(&d, qp);
 	rxe_migr_describe_queue(&d.sq, qp->sq.queue);
 	rxe_migr_describe_queue(&d.rq, qp->rq.queue);
+	/* copied from memory that the application can write: checked again */
+	if (wqe && (wqe->dma.num_sge > qp->rq.max_sge ||
+		    wqe->dma.num_sge > RXE_MAX_SGE)) {
+		buf->err = -EINVAL;
+		return;
+	}
 	if (wqe) {
 		d.has_recv_wqe = 1;
 		d.recv_wqe_len = sizeof(*wqe) + wqe->dma.num_sge * sizeof(struct rxe_sge);
