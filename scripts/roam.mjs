@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ready = () =>
-  existsSync(`${root}/dist/cli/main.js`) &&
+  existsSync(`${root}/dist/bin/main.js`) &&
   (!existsSync(`${root}/package-lock.json`) || existsSync(`${root}/node_modules`));
 
 if (!ready()) {
@@ -15,5 +15,5 @@ if (!ready()) {
   const { status } = spawnSync('sh', [`${root}/scripts/bootstrap.sh`], { stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
-const { main } = await import('../dist/cli/main.js');
+const { main } = await import('../dist/bin/main.js');
 await main(process.argv);

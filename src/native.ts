@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { RoamError } from './errors.js';
+import { packageRoot } from './package-root.js';
 
 const require = createRequire(import.meta.url);
-const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const purposes = {
   roam_sys: 'CRIU cannot be driven without it',

@@ -23,6 +23,11 @@ Examples:
 
 /** Runs one command line; sets the exit code and prints every error itself. */
 export async function main(argv: string[] = process.argv): Promise<void> {
+  // A reader that goes away, such as `head`, must not end a migration half way.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
   const name = argv[2] ?? '';
   if (name === 'agent') {
     const { serveAgent } = await import('../migrate/agent/server.js');

@@ -3,10 +3,6 @@ import { mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promis
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-
-/** Directory of the checkout or installed package: what holds package.json, src and native. */
-export const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Where images are kept: `$ROAM_CACHE_DIR`, else `roam-rdma` in `$XDG_CACHE_HOME` or `~/.cache`. */
 export function cacheDir(): string {

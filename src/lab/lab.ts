@@ -3,9 +3,9 @@ import { closeSync, openSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { LabError } from '../errors.js';
+import { programFile } from '../package-root.js';
 import { chooseAccel } from './accel.js';
 import { ensureImage } from './image/index.js';
 import { LabNode } from './node.js';
@@ -162,11 +162,10 @@ function defaultNames(count: number): string[] {
 
 function startSupervisor(dir: string) {
   const log = openSync(path.join(dir, 'supervisor.log'), 'w');
-  const program = fileURLToPath(new URL('./supervisor.js', import.meta.url));
   // In a session of its own: a Ctrl-C in the terminal is the starter's to handle, the lifeline does the rest.
   const child = spawn(
     'unshare',
-    ['--net', '--pid', '--fork', '--kill-child', process.execPath, program, dir],
+    ['--net', '--pid', '--fork', '--kill-child', process.execPath, programFile('lab/supervisor'), dir],
     { stdio: ['pipe', log, log], detached: true },
   );
   closeSync(log);

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa, type ResultPromise } from 'execa';
 import { LabError } from '../errors.js';
+import { programFile } from '../package-root.js';
 import { copyIn, copyOut } from './copy.js';
 import { type CommandSpec, RemoteCommand } from './exec.js';
 import type { NodeStatus } from './state.js';
@@ -84,9 +84,10 @@ export class LabNode {
 
   /** Starts a command as a local subprocess (execa) that stands for the remote one: same streams, same exit code. */
   spawn(argv: string[], options: { cwd?: string; env?: Record<string, string> } = {}): ResultPromise {
-    const program = fileURLToPath(new URL('./exec-main.js', import.meta.url));
     const spec = JSON.stringify(pick(argv, options));
-    return execa(process.execPath, [program, this.lab, this.name, spec], { reject: false });
+    return execa(process.execPath, [programFile('lab/exec-main'), this.lab, this.name, spec], {
+      reject: false,
+    });
   }
 
   /** Starts a command that outlives the call, with its output in a file of the node. Gives its process id there. */

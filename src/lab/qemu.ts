@@ -60,7 +60,7 @@ export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): st
       '-machine',
       'pc,usb=off,vmport=off',
       '-smp',
-      '1',
+      '2',
       '-m',
       String(plan.memory),
     ],

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../package-root.js';
 import { addAddress, announce, arpAnnouncer, type Cidr } from './address.js';
 import { processTree, readTask } from './proc.js';
 import { withContexts } from './rdma.js';
@@ -26,9 +26,15 @@ export class Guard {
   readonly #child: ReturnType<typeof spawn>;
 
   constructor(order: GuardOrder) {
-    const program = fileURLToPath(new URL('../cli/recover.js', import.meta.url));
     const script = 'read -r word; [ "$word" = done ] || exec "$@"';
-    const argv = ['-c', script, 'roam-guard', process.execPath, program, JSON.stringify(order)];
+    const argv = [
+      '-c',
+      script,
+      'roam-guard',
+      process.execPath,
+      programFile('cli/recover'),
+      JSON.stringify(order),
+    ];
     this.#child = spawn('sh', argv, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
     this.#child.on('error', () => {});
     this.#child.stdin?.on('error', () => {});

@@ -76,7 +76,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       const { connections } = checked.source;
       if (connections.length > 0 && !options.tcpClose)
         await checked.agent.request('lockTcp', { connections });
-      const sink = TarSink.open(to, ssh, remoteDir);
+      const sink = await TarSink.open(to, ssh, remoteDir);
       phases.onRollback('closing the transfer', () => sink.close());
       return { dir, sink };
     });

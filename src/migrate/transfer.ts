@@ -13,8 +13,18 @@ export class TarSink {
     private readonly remote: ReturnType<typeof startTar>,
   ) {}
 
-  static open(host: string, ssh: string[], dir: string): TarSink {
-    return new TarSink(host, startTar(host, ssh, dir));
+  /**
+   * Resolves when tar runs over there: the handshake of ssh must not fall into the freeze.
+   *
+   * @throws RoamError TRANSFER_FAILED
+   */
+  static async open(host: string, ssh: string[], dir: string): Promise<TarSink> {
+    const remote = startTar(host, ssh, dir);
+    const sink = new TarSink(host, remote);
+    const ready = new Promise<'ready'>((resolve) => remote.child.stdout.once('data', () => resolve('ready')));
+    const first = await Promise.race([ready, remote.exited]);
+    if (first !== 'ready') throw await sink.#failure(first.exitCode);
+    return sink;
   }
 
   /**
@@ -49,13 +59,15 @@ export class TarSink {
     if (local.exitCode !== 0) {
       throw new RoamError('TRANSFER_FAILED', `tar: ${(await words).trim().split('\n')[0]}`);
     }
-    if (remote.exitCode !== 0) {
-      const reason = (await this.remote.words).trim().split('\n').at(-1) || `exit code ${remote.exitCode}`;
-      throw new RoamError('TRANSFER_FAILED', `tar at ${this.host}: ${reason}`, {
-        remedy: `see that ${this.host} has room and that ssh to it is stable`,
-      });
-    }
+    if (remote.exitCode !== 0) throw await this.#failure(remote.exitCode);
     return bytes;
+  }
+
+  async #failure(exitCode: number): Promise<RoamError> {
+    const reason = (await this.remote.words).trim().split('\n').at(-1) || `exit code ${exitCode}`;
+    return new RoamError('TRANSFER_FAILED', `tar at ${this.host}: ${reason}`, {
+      remedy: `see that ${this.host} has room and that ssh to it is stable`,
+    });
   }
 
   /** Ends a sink that was not used. */
@@ -68,7 +80,8 @@ export class TarSink {
 
 function startTar(host: string, ssh: string[], dir: string) {
   const [file = 'ssh', ...options] = ssh;
-  const command = remoteCommand(['tar', '-x', '-p', '--same-owner', '-f', '-', '-C', dir]);
+  const script = 'echo ready && exec tar -x -p --same-owner -f - -C "$1"';
+  const command = remoteCommand(['sh', '-c', script, 'sh', dir]);
   const started = start(file, [...options, ...SSH_OPTIONS, '--', host, command]);
   started.child.stdout.resume();
   return { ...started, words: text(started.child.stderr) };

@@ -1,14 +1,13 @@
-import { afterEach, beforeEach, describe, it } from 'vitest';
+import { beforeEach, describe, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
-import { script } from './support/lab.js';
+import { PACED_LINK, script } from './support/lab.js';
 import { goodVerdicts, move, progresses, signal, startWorkload } from './support/verdict.js';
 
 const NODES = ['a', 'b', 'c'] as const;
 
 describe('with packets lost and repeated', () => {
   useSweptLab();
-  beforeEach(() => each('tc qdisc add dev eth0 root netem loss 1% duplicate 0.5%'));
-  afterEach(() => each('tc qdisc del dev eth0 root'));
+  beforeEach(() => each(`${PACED_LINK} loss 1% duplicate 0.5%`));
 
   it('every byte arrives once, without a move', async () => {
     const test = await startWorkload({

@@ -1,7 +1,8 @@
 import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../../errors.js';
-import { cacheDir, hashInputs, packageRoot } from '../cache.js';
+import { packageRoot } from '../../package-root.js';
+import { cacheDir, hashInputs } from '../cache.js';
 import type { BaseImage } from './base.js';
 import { buildInTree, LINUX_SOURCE, OUT, SRC } from './chroot.js';
 

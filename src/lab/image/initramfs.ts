@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { packageRoot } from '../cache.js';
+import { packageRoot } from '../../package-root.js';
 import type { BaseImage } from './base.js';
 
 /**

@@ -1,6 +1,6 @@
 import { cp, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { packageRoot } from '../cache.js';
+import { packageRoot } from '../../package-root.js';
 
 /** Needed to build the addon, never at run time. */
 const BUILD_ONLY = new Set(['node-gyp', 'node-addon-api']);

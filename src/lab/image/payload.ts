@@ -1,7 +1,8 @@
 import { cp, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
-import { cacheDir, hashInputs, packageRoot, pruneCache, withCacheLock } from '../cache.js';
+import { packageRoot } from '../../package-root.js';
+import { cacheDir, hashInputs, pruneCache, withCacheLock } from '../cache.js';
 import type { BaseImage } from './base.js';
 import { buildComponent, type Component, components } from './components.js';
 import { makeInitramfs } from './initramfs.js';

@@ -11,7 +11,7 @@ export const STAYING_IP = '10.0.1.8';
 const WORKLOADS = '/usr/lib/roam/workloads';
 export const workload = (name: 'verdict' | 'qpstates' | 'unsupported'): string => `${WORKLOADS}/${name}`;
 
-/** A node has one processor, and a program that polls must not starve the migration on it. */
+/** A program that polls must not starve the migration on its node. */
 export const POLITE = ['nice', '-n', '19'];
 
 const PROGRAMS =
@@ -65,10 +65,17 @@ export async function sweep(): Promise<void> {
     `for pid in $(pidof ${PROGRAMS}); do kill -9 $pid; done
      ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -I% ip addr del % dev eth0
      rm -f /root/*.out /root/*.pcap
+     ${PACED_LINK}
      ${QPS_GONE}
      dmesg -C`,
   );
 }
+
+/**
+ * Emulated processors are saturated long before a link is, and then every program on a node takes minutes to
+ * start. On a link that is slow by itself, data is still in flight at every moment of a move.
+ */
+export const PACED_LINK = 'tc qdisc replace dev eth0 root netem rate 10mbit 1000 limit 4000';
 
 /** A process that has just been killed still needs a moment to let go of its QPs. */
 const QPS_GONE =
