@@ -1,5 +1,5 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
-// of sums. Steps: lint, unit, native, lab; and, only when named, moves: the migrations in the lab.
+// of sums. Steps: lint, unit, native, lab; and, only when named, long: more migrations in the lab.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -60,9 +60,9 @@ const steps = {
     vitest('native');
   },
   lab: () => vitest('lab'),
-  moves: () => vitest('moves'),
+  long: () => vitest('long'),
 };
-const ONLY_WHEN_NAMED = new Set(['moves']);
+const ONLY_WHEN_NAMED = new Set(['long']);
 
 const wanted = process.argv.slice(2);
 for (const name of wanted)

@@ -146,7 +146,7 @@ static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 	p->sq = rxe_migr_take_ring(&c, &d->sq, qp->sq.queue);
 	p->rq = rxe_migr_take_ring(&c, &d->rq, qp->rq.queue);
 	if (!p->sq || !p->rq || d->req_wqe_index > qp->sq.queue->index_mask ||
-	    d->req_rd_atomic > qp->attr.max_rd_atomic)
+	    (d->state != IB_QPS_ERR && d->req_rd_atomic > qp->attr.max_rd_atomic))
 		return -EINVAL;
 
 	p->d = d;
@@ -244,13 +244,15 @@ static void rxe_migr_fill_responder(struct rxe_qp *qp,
 	qp->resp.resid = d->resp_resid;
 	qp->resp.va = d->resp_va;
 	qp->resp.offset = d->resp_offset;
-	qp->resp.res_head = d->res_head;
-	qp->resp.res_tail = d->res_tail;
 	qp->resp.res = NULL;
 
-	if (qp->resp.resources && d->state != IB_QPS_ERR)
+	/* Without resources the indices were not checked, and those of the next life begin at 0. */
+	if (qp->resp.resources && d->state != IB_QPS_ERR) {
+		qp->resp.res_head = d->res_head;
+		qp->resp.res_tail = d->res_tail;
 		for (i = 0; i < d->res_count; i++)
 			rxe_migr_fill_res(&qp->resp.resources[i], &p->res[i]);
+	}
 
 	qp->resp.wqe = NULL;
 	if (p->wqe) {

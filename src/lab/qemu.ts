@@ -41,6 +41,9 @@ export function tapNames(index: number): { net: string; control: string } {
 const SLOW_UNDER_TCG =
   'cryptomgr.notests initcall_blacklist=bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init,jent_mod_init';
 
+/** One for a workload that polls, one for the migration of it. */
+const PROCESSORS = 2;
+
 /** Arguments for qemu-system-x86_64. Machine model, quirks and devices are decided here alone. */
 export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): string[] {
   const { image } = plan;
@@ -60,7 +63,7 @@ export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): st
       '-machine',
       'pc,usb=off,vmport=off',
       '-smp',
-      '2',
+      String(PROCESSORS),
       '-m',
       String(plan.memory),
     ],
@@ -86,5 +89,7 @@ export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): st
 export function accelArgs(accel: Accel): string[] {
   return accel === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
-    : ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'max'];
+    : // With several processors QEMU 7.2 now and then corrupts the flags in an atomic cmpxchg16b: a stray trap
+      // in the guest's kernel. Without the instruction the kernel takes a lock.
+      ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'max,cx16=off'];
 }

@@ -1,27 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
-import { dataFlows, MOVING_IP, type NodeName } from './support/lab.js';
-import { migrate } from './support/migrate.js';
-import { finishPerftest, runMigration, startPerftest } from './support/perftest.js';
-
-const MIB = 1048576;
+import { runMigration } from './support/perftest.js';
 
 describe('an unmodified perftest moves in mid-transfer', () => {
   useSweptLab();
 
   it.each([
-    { tool: 'ib_send_bw', args: ['-b'], moving: 'server', address: 'changed', size: 65536 },
     { tool: 'ib_send_bw', args: ['-b', '-e'], moving: 'client', address: 'floating', size: 8192, qps: 16 },
-    { tool: 'ib_send_bw', args: [], moving: 'server', address: 'floating', size: 2 },
     { tool: 'ib_write_bw', args: [], moving: 'client', address: 'changed', size: 8192 },
-    { tool: 'ib_write_bw', args: [], moving: 'server', address: 'floating', size: MIB },
-    { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
-    { tool: 'ib_read_bw', args: [], moving: 'client', address: 'changed', size: MIB },
     { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },
     { tool: 'ib_atomic_bw', args: [], moving: 'server', address: 'floating' },
-    { tool: 'ib_atomic_bw', args: ['-e'], moving: 'client', address: 'changed' },
     { tool: 'ib_send_lat', args: [], moving: 'server', address: 'changed', size: 2 },
-    { tool: 'ib_send_lat', args: ['-e'], moving: 'client', address: 'floating', size: 8192 },
   ] as const)('$tool $args, $size bytes, $qps QPs: $moving, $address address', async (options) => {
     await runMigration({ ...options, args: [...options.args], from: 'a', to: 'b', peer: 'c' });
   });
@@ -37,27 +26,5 @@ describe('an unmodified perftest moves in mid-transfer', () => {
       to: 'c',
       peer: 'c',
     });
-  });
-
-  it('there and back ten times in one run', { timeout: 400_000 }, async () => {
-    const test = await startPerftest({
-      tool: 'ib_send_bw',
-      args: ['-b'],
-      size: 8192,
-      seconds: 60,
-      server: 'a',
-      client: 'c',
-      moving: 'server',
-      address: 'changed',
-    });
-    let at: NodeName = 'a';
-    for (let round = 1; round <= 20; round++) {
-      const to: NodeName = at === 'a' ? 'b' : 'a';
-      const report = await migrate(at, test.pid, { to, ip: `${MOVING_IP}/24` });
-      expect(report.objects.qp, `move ${round}`).toHaveLength(1);
-      await dataFlows(to, 50);
-      at = to;
-    }
-    await finishPerftest(test, at, 200_000);
   });
 });

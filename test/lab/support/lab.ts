@@ -11,8 +11,17 @@ export const STAYING_IP = '10.0.1.8';
 const WORKLOADS = '/usr/lib/roam/workloads';
 export const workload = (name: 'verdict' | 'qpstates' | 'unsupported'): string => `${WORKLOADS}/${name}`;
 
-/** A program that polls must not starve the migration on its node. */
-export const POLITE = ['nice', '-n', '19'];
+/**
+ * Runs a program with a part of a processor. One that polls would take a whole one, of which the machine under
+ * the nodes has few: there is nothing left to migrate it with.
+ */
+export const POLITE = [
+  'sh',
+  '-c',
+  `cd /sys/fs/cgroup && echo +cpu >cgroup.subtree_control && mkdir -p polite && echo 4000 20000 >polite/cpu.max &&
+   echo $$ >polite/cgroup.procs && cd / && exec nice -n 19 "$@"`,
+  'sh',
+];
 
 const PROGRAMS =
   'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat verdict qpstates unsupported tcpdump';
@@ -59,23 +68,20 @@ export async function gidIndex(name: NodeName, ip: string): Promise<number> {
   return Number(found.split('\n')[0]?.split('/').pop());
 }
 
-/** Ends what earlier tests left in every node: processes, floating addresses, files; forgets the kernel's log. */
-export async function sweep(): Promise<void> {
+/**
+ * Ends what earlier tests left in every node: processes, floating addresses, files; forgets the kernel's log.
+ * `link` is a command that gives eth0 its queueing discipline.
+ */
+export async function sweep(link: string): Promise<void> {
   await inAllNodes(
     `for pid in $(pidof ${PROGRAMS}); do kill -9 $pid; done
      ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -I% ip addr del % dev eth0
      rm -f /root/*.out /root/*.pcap
-     ${PACED_LINK}
+     ${link}
      ${QPS_GONE}
      dmesg -C`,
   );
 }
-
-/**
- * Emulated processors are saturated long before a link is, and then every program on a node takes minutes to
- * start. On a link that is slow by itself, data is still in flight at every moment of a move.
- */
-export const PACED_LINK = 'tc qdisc replace dev eth0 root netem rate 10mbit 1000 limit 4000';
 
 /** A process that has just been killed still needs a moment to let go of its QPs. */
 const QPS_GONE =
@@ -100,7 +106,8 @@ export async function health(): Promise<NodeHealth[]> {
   });
 }
 
-async function inAllNodes(text: string): Promise<{ name: string; text: string }[]> {
+/** Runs a shell script in every node. */
+export async function inAllNodes(text: string): Promise<{ name: string; text: string }[]> {
   const { nodes } = await sharedLab();
   return Promise.all(nodes.map(async ({ name }) => ({ name, text: await script(name as NodeName, text) })));
 }

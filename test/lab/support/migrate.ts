@@ -40,6 +40,10 @@ export async function migrate(from: NodeName, pid: number, flags: MigrateFlags):
     error: undefined,
     stderr: '',
   });
+  const phases = (answer as MigrationReport).phases.map(
+    ({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)}`,
+  );
+  console.log(`${from} -> ${flags.to}: ${phases.join(', ')} (s)`);
   return answer;
 }
 

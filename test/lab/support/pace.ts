@@ -1,37 +1,41 @@
+import { inAllNodes } from './lab.js';
 import type { Tool } from './perftest.js';
+
+/** Of every node's eth0, in bits per second. */
+const LINK_RATE = 20e6;
+/** What the link charges for a packet beside its bytes: an emulated processor pays by the packet too. */
+const PACKET_BYTES = 600;
+/** Ethernet, IP, UDP and transport headers, and the check sums. */
+const HEADER_BYTES = 90;
+/** Payload of a packet, with rxe on an Ethernet of 1500 bytes. */
+const MTU = 1024;
+
+/**
+ * Emulated processors are saturated long before a link is, and then every program on a node takes minutes to
+ * start. On a link that is slow by itself, data is still in flight at every moment of a move.
+ */
+export const PACED_LINK = `tc qdisc replace dev eth0 root netem rate ${LINK_RATE / 1e6}mbit ${PACKET_BYTES} limit 4000`;
+
+/** Lets go of link and processor in all nodes, so that the rest of a benchmark is soon over. */
+export async function unpaced(): Promise<void> {
+  await inAllNodes(
+    'tc qdisc del dev eth0 root; cd /sys/fs/cgroup && [ -d polite ] && echo max >polite/cpu.max; true',
+  );
+}
 
 export interface Work {
   tool: Tool;
   size: number;
   qps: number;
-  duplex: boolean;
 }
 
-/** Seconds per message, and per byte, of a pair of emulated nodes: good enough for a probe. */
-const PER_MESSAGE = 0.0009;
-const PER_BYTE = 1 / 5e6;
-const PROBE_SECONDS = 1.5;
-
-/** Iterations per QP of a short run that measures how fast these nodes are. */
-export function probeIterations({ tool, size, qps, duplex }: Work): number {
+/** Iterations per QP that take at least so many seconds on paced links. Both directions have a link each. */
+export function iterationsFor({ tool, size, qps }: Work, seconds: number): number {
   const bytes = tool === 'ib_atomic_bw' ? 8 : size;
-  const perMessage = (PER_MESSAGE + bytes * PER_BYTE) * (duplex ? 2 : 1);
-  return roundUp(PROBE_SECONDS / perMessage / qps);
-}
-
-/** Iterations per QP that take so many seconds, from a row of perftest's table. */
-export function iterationsFor({ tool, qps, duplex }: Work, row: number[], seconds: number): number {
-  const perSecond = tool.endsWith('_lat')
-    ? // The sixth column is the average latency, half a round trip, in microseconds.
-      1e6 / ((row[5] ?? 0) * 2)
-    : // The fifth one is the rate in millions of messages per second, of both directions and all QPs.
-      ((row[4] ?? 0) * 1e6) / (duplex ? 2 : 1);
-  if (!Number.isFinite(perSecond) || perSecond <= 0)
-    throw new Error(`perftest measured nothing: ${row.join(' ')}`);
-  return roundUp((perSecond * seconds) / qps);
-}
-
-/** perftest wants a few iterations at least, and reports -n of 5 or more. */
-function roundUp(iterations: number): number {
-  return Math.max(10, Math.ceil(iterations));
+  const packets = Math.ceil(bytes / MTU);
+  const wire = bytes + packets * (HEADER_BYTES + PACKET_BYTES);
+  // A ping-pong has nothing else in flight, and its iteration is both ways.
+  const trips = tool.endsWith('_lat') ? 2 : 1;
+  const perMessage = (wire * 8 * trips) / LINK_RATE;
+  return Math.max(10, Math.ceil(seconds / perMessage / qps));
 }

@@ -183,17 +183,19 @@ export interface VerdictMove extends Omit<WorkloadOptions, 'server' | 'client'> 
   from: NodeName;
   to: NodeName;
   peer: NodeName;
+  /** Requests that each end completes before and after the move. */
+  requests?: number;
 }
 
 /** The whole story: traffic, move, more traffic, then both ends are asked for their verdict. */
-export async function verdictMove({ from, to, peer, ...options }: VerdictMove) {
+export async function verdictMove({ from, to, peer, requests = 50, ...options }: VerdictMove) {
   const server = options.moving === 'server' ? from : peer;
   const client = options.moving === 'server' ? peer : from;
   const test = await startWorkload({ ...options, server, client });
-  await progresses(test.stayer);
+  await progresses(test.stayer, requests);
   const report = await move(test, to);
-  await progresses(test.mover);
-  await progresses(test.stayer);
+  await progresses(test.mover, requests);
+  await progresses(test.stayer, requests);
   await signal(test.mover, 'USR1');
   return { report, ...(await goodVerdicts(test)) };
 }

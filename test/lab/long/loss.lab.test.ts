@@ -1,13 +1,10 @@
-import { beforeEach, describe, it } from 'vitest';
-import { useSweptLab } from './support/hooks.js';
-import { PACED_LINK, script } from './support/lab.js';
-import { goodVerdicts, move, progresses, signal, startWorkload } from './support/verdict.js';
-
-const NODES = ['a', 'b', 'c'] as const;
+import { describe, it } from 'vitest';
+import { useSweptLab } from '../support/hooks.js';
+import { PACED_LINK } from '../support/pace.js';
+import { goodVerdicts, move, progresses, signal, startWorkload } from '../support/verdict.js';
 
 describe('with packets lost and repeated', () => {
-  useSweptLab();
-  beforeEach(() => each(`${PACED_LINK} loss 1% duplicate 0.5%`));
+  useSweptLab(`${PACED_LINK} loss 1% duplicate 0.5%`);
 
   it('every byte arrives once, without a move', async () => {
     const test = await startWorkload({
@@ -39,7 +36,3 @@ describe('with packets lost and repeated', () => {
     await goodVerdicts(test);
   });
 });
-
-async function each(command: string): Promise<void> {
-  await Promise.all(NODES.map((name) => script(name, command)));
-}
