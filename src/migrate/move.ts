@@ -12,7 +12,7 @@ import { FloatingAddress } from './floating.js';
 import { type Frozen, readFrozen } from './frozen.js';
 import { keepCriuLog } from './logs.js';
 import type { Phases } from './phases.js';
-import { readTask } from './proc.js';
+import { lives } from './proc.js';
 import { withContexts } from './rdma.js';
 import type { SourceFacts } from './source.js';
 import { sameEnds } from './tcp.js';
@@ -97,13 +97,14 @@ export class Move {
       commit?.end();
     } catch (error) {
       if (commit) {
-        if (await this.#sourceLives()) throw commit.fail(error, here);
+        // CRIU ended between the go-ahead and its answer: who owns the process has to be looked up.
+        if (await lives(source.pid)) throw commit.fail(error, here);
         phases.warn(`CRIU did not confirm the end of process ${source.pid}: ${(error as Error).message}`);
         commit.end();
         return;
       }
       const reason = error instanceof CriuError && error.code === 'CRIU_CANCELLED' ? error.cause : error;
-      if (reason === error && !(await this.#sourceLives())) {
+      if (reason === error && !(await lives(source.pid))) {
         throw dump.fail(
           new RoamError('NO_SUCH_PROCESS', `process ${source.pid} ended by itself before it was frozen`),
           here,
@@ -111,14 +112,6 @@ export class Move {
       }
       throw dump.fail(await keepCriuLog(reason, `${dir}/images/${DUMP_LOG}`, this.c.id), here);
     }
-  }
-
-  /** CRIU ended between the go-ahead and its answer: who owns the process has to be looked up. */
-  #sourceLives(): Promise<boolean> {
-    return readTask(this.c.source.pid).then(
-      ({ state }) => state !== 'Z' && state !== 'X',
-      () => false,
-    );
   }
 
   async #atDestination(): Promise<void> {

@@ -59,6 +59,14 @@ export async function readTask(pid: number): Promise<Task> {
   }
 }
 
+/** Whether there is such a process, and it has not ended. */
+export function lives(pid: number): Promise<boolean> {
+  return readTask(pid).then(
+    ({ state }) => state !== 'Z' && state !== 'X',
+    () => false,
+  );
+}
+
 /** The process and all its descendants, parents before children. */
 export async function processTree(root: number): Promise<Task[]> {
   const tasks: Task[] = [];

@@ -64,8 +64,10 @@ export class TarSink {
   }
 
   async #failure(exitCode: number): Promise<RoamError> {
-    const reason = (await this.remote.words).trim().split('\n').at(-1) || `exit code ${exitCode}`;
-    return new RoamError('TRANSFER_FAILED', `tar at ${this.host}: ${reason}`, {
+    // The first of tar's complaints is the reason; what ssh says comes last.
+    const words = (await this.remote.words).trim().split('\n');
+    const reason = words.find((line) => line.startsWith('tar: ')) ?? words.at(-1);
+    return new RoamError('TRANSFER_FAILED', `at ${this.host}: ${reason || `exit code ${exitCode}`}`, {
       remedy: `see that ${this.host} has room and that ssh to it is stable`,
     });
   }

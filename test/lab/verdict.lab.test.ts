@@ -19,7 +19,7 @@ describe('every byte and every sequence number across a move', () => {
   });
 
   it('client, floating address, 8 QPs, events', async () => {
-    const args = ['--qps', '8', '--events'];
+    const args = ['--qps', '8', '--events', '--rate', '30'];
     const { report } = await verdictMove({
       from: 'b',
       to: 'a',
@@ -32,7 +32,7 @@ describe('every byte and every sequence number across a move', () => {
   });
 
   it('several contexts and threads, events', async () => {
-    const args = ['--multi-context', '2', '--threads', '3', '--events', '--size', '4096'];
+    const args = ['--multi-context', '2', '--threads', '3', '--events', '--rate', '30', '--size', '4096'];
     const { report } = await verdictMove({
       from: 'a',
       to: 'b',
@@ -46,7 +46,7 @@ describe('every byte and every sequence number across a move', () => {
   });
 
   it('a process tree with several RDMA processes', async () => {
-    const args = ['--fork', '3', '--size', '4096'];
+    const args = ['--fork', '3', '--events', '--rate', '50', '--size', '4096'];
     const { report } = await verdictMove({
       from: 'b',
       to: 'c',

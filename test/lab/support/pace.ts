@@ -7,6 +7,8 @@ const LINK_RATE = 20e6;
 const PACKET_BYTES = 600;
 /** Ethernet, IP, UDP and transport headers, and the check sums. */
 const HEADER_BYTES = 90;
+/** What two emulated processors need for a ping-pong, in seconds. */
+const ROUND_TRIP = 0.003;
 /** Payload of a packet, with rxe on an Ethernet of 1500 bytes. */
 const MTU = 1024;
 
@@ -34,8 +36,6 @@ export function iterationsFor({ tool, size, qps }: Work, seconds: number): numbe
   const bytes = tool === 'ib_atomic_bw' ? 8 : size;
   const packets = Math.ceil(bytes / MTU);
   const wire = bytes + packets * (HEADER_BYTES + PACKET_BYTES);
-  // A ping-pong has nothing else in flight, and its iteration is both ways.
-  const trips = tool.endsWith('_lat') ? 2 : 1;
-  const perMessage = (wire * 8 * trips) / LINK_RATE;
+  const perMessage = (wire * 8) / LINK_RATE + (tool.endsWith('_lat') ? ROUND_TRIP : 0);
   return Math.max(10, Math.ceil(seconds / perMessage / qps));
 }

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { useSweptLab } from '../support/hooks.js';
+import type { NodeName } from '../support/lab.js';
+import { migrateFails } from '../support/migrate.js';
+import { isRefused } from '../support/refused.js';
+import { whenImagesArrive } from '../support/sabotage.js';
+import { runsOn, startTraffic } from '../support/traffic.js';
+
+const PLUGIN = '/usr/lib/criu/roam_rdma_plugin.so';
+
+describe('a move that fails, in rarer ways', () => {
+  useSweptLab();
+
+  it("restore: CRIU's plugin is gone", async () => {
+    const test = await startTraffic();
+    const sabotage = await whenImagesArrive(
+      'b',
+      `mv ${PLUGIN} /root/plugin.so`,
+      `mv /root/plugin.so ${PLUGIN}`,
+    );
+    const error = await migrateFails('a', test.mover.pid, { to: 'b' });
+    await sabotage.undo();
+    expect(error.phase).toBe('restore');
+    expect(error.message).not.toBe('');
+    await runsOn(test);
+  });
+
+  it('the agent at the destination dies', async () => {
+    const test = await startTraffic();
+    const kill =
+      'for pid in $(pgrep -f "roam agent|scripts/roam.mjs agent"); do [ $pid != $$ ] && kill -9 $pid; done';
+    const sabotage = await whenImagesArrive('b', kill, 'rm -rf /dev/shm/roam-*');
+    const error = await migrateFails('a', test.mover.pid, { to: 'b' });
+    await sabotage.undo();
+    expect(['transfer', 'restore', 'verify']).toContain(error.phase);
+    await runsOn(test);
+  });
+
+  it('a destination that cannot be reached, and a process that is not there', async () => {
+    const test = await startTraffic();
+    const unreachable = await migrateFails('a', test.mover.pid, { to: 'nowhere' as NodeName });
+    expect(unreachable.phase).toBe('preflight');
+    expect(unreachable.message).toMatch(/nowhere/);
+    const absent = await migrateFails('a', 999_999, { to: 'b' });
+    expect(absent.message).toMatch(/999999/);
+    await runsOn(test);
+  });
+
+  it.each([
+    ['uc', /UC/],
+    ['mw', /MW/],
+    ['ah', /AH/],
+  ] as const)('%s is refused', isRefused);
+});
