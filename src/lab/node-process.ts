@@ -7,6 +7,19 @@ import type { LabPlan } from './plan.js';
 import { AGENT_PORT, type NodeSpec, qemuArgs } from './qemu.js';
 import type { NodeStatus } from './state.js';
 
+/** Lines of an oops that are kept: reason, registers, stack. */
+const OOPS_LINES = 60;
+
+/** The kernel's last words, with what led to them: the console's file goes away with the lab. */
+function panicText(console: string): string | undefined {
+  const panic = /Kernel panic[^\n]*/.exec(console)?.[0];
+  if (!panic) return undefined;
+  const oops = console.slice(
+    Math.max(0, console.search(/BUG:|Oops|general protection|stack guard|double fault/)),
+  );
+  return `${panic}\n${oops.split('\n').slice(0, OOPS_LINES).join('\n')}`;
+}
+
 /** A node's QEMU, from its start to its end. Lives in the supervisor. */
 export class NodeProcess {
   state: NodeStatus['state'] = 'booting';
@@ -31,7 +44,7 @@ export class NodeProcess {
     this.#qemu.on('error', (error) => this.#died(`qemu-system-x86_64 can't be run: ${error.message}`));
     this.#qemu.on('exit', (code, signal) => {
       const said = readFileSync(path.join(runDir, `${spec.name}.qemu`), 'utf8').trim();
-      const panic = /Kernel panic[^\n]*/.exec(this.#consoleText())?.[0];
+      const panic = panicText(this.#consoleText());
       this.#died(panic ?? (said || `QEMU ended with ${signal ?? `exit code ${code}`}`));
     });
     this.ready = this.#awaitAgent(plan.bootTimeout);
