@@ -273,6 +273,14 @@ static void rxe_migr_fill_state(struct rxe_qp *qp, const struct roam_rxe_qp *d)
 		qp->attr.qp_access_flags = d->access_flags & RXE_ACCESS_SUPPORTED_QP;
 		qp->attr.dest_qp_num = d->dest_qpn & BTH_QPN_MASK;
 		qp->attr.qkey = d->qkey;
+		qp->attr.path_mtu = clamp_t(u32, d->path_mtu, IB_MTU_256, IB_MTU_4096);
+		qp->attr.timeout = d->timeout & 31;
+		qp->attr.retry_cnt = d->retry_cnt & 7;
+		qp->attr.rnr_retry = d->rnr_retry & 7;
+		qp->attr.min_rnr_timer = d->min_rnr_timer & 31;
+		qp->attr.max_rd_atomic = min_t(u32, d->max_rd_atomic, RXE_MAX_QP_RD_ATOM);
+		qp->attr.max_dest_rd_atomic =
+			min_t(u32, d->max_dest_rd_atomic, RXE_MAX_QP_RD_ATOM);
 	}
 	spin_unlock_irqrestore(&qp->state_lock, irq);
 	qp->src_port = d->src_port ?: qp->src_port;

@@ -39,13 +39,13 @@ describe('the protocol on the wire', () => {
     ).toBe(false);
 
     const after = await counters('c');
-    expect(after.nakStoppedRcvd).toBeGreaterThan(before.nakStoppedRcvd);
-    expect(after.resumeRcvd).toBeGreaterThan(before.resumeRcvd);
+    expect(after.nakStoppedReceived).toBeGreaterThan(before.nakStoppedReceived);
+    expect(after.resumeReceived).toBeGreaterThan(before.resumeReceived);
   });
 });
 
 /** The module's own counters of a node's rxe0. */
-async function counters(name: NodeName): Promise<{ nakStoppedRcvd: number; resumeRcvd: number }> {
+async function counters(name: NodeName): Promise<{ nakStoppedReceived: number; resumeReceived: number }> {
   const program = `
     const { openRxe } = await import('/usr/lib/node_modules/roam-rdma/dist/rxe/index.js');
     const rxe = openRxe('rxe0');
