@@ -23,10 +23,10 @@ Examples:
 
 /** Runs one command line; sets the exit code and prints every error itself. */
 export async function main(argv: string[] = process.argv): Promise<void> {
-  // A reader that goes away, such as `head`, must not end a migration half way.
+  // Output that is lost must not end a migration half way: a reader such as `head` that went away, a full disk.
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (error.code !== 'EPIPE') process.exitCode = 1;
     });
   const name = argv[2] ?? '';
   if (name === 'agent') {
