@@ -41,7 +41,7 @@ newer_than() {
 	[ ! -e "$stamp" ] || [ -n "$(find "$@" -newer "$stamp" -type f -print 2>/dev/null | head -n 1)" ]
 }
 npm_stale() { newer_than node_modules/.package-lock.json package-lock.json; }
-dist_stale() { newer_than dist/.built src tsconfig.json package-lock.json; }
+dist_stale() { [ ! -e dist/bin/main.js ] || newer_than dist/.built src scripts/bundle.mjs tsconfig.json package-lock.json; }
 addon_stale() {
 	[ ! -e build/Release/roam_verbs.node ] ||
 		newer_than build/Release/roam_sys.node binding.gyp native/sys native/util native/verbs native/rxe-client native/include
