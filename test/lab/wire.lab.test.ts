@@ -49,11 +49,10 @@ async function counters(name: NodeName): Promise<{ nakStoppedReceived: number; r
   const program = `
     const { openRxe } = await import('/usr/lib/node_modules/roam-rdma/dist/rxe/index.js');
     const rxe = openRxe('rxe0');
-    console.log(JSON.stringify(rxe.query(), (_, value) => (typeof value === 'bigint' ? Number(value) : value)));
+    console.log(JSON.stringify(rxe.query().counters));
     rxe.close();`;
   const { stdout } = await (await node(name)).exec(['node', '--input-type=module', '-e', program], {
     timeout: 30_000,
   });
-  const text = JSON.parse(stdout);
-  return text.counters ?? text;
+  return JSON.parse(stdout);
 }

@@ -116,11 +116,6 @@ export function lines(text: string): string[] {
   return text.split('\n').filter((line) => line.trim() !== '');
 }
 
-/** Value of one of rxe0's hardware counters, e.g. `rcvd_pkts`. */
-export async function counter(name: NodeName, counterName: string): Promise<number> {
-  return Number(await script(name, 'cat "/sys/class/infiniband/rxe0/ports/1/hw_counters/$1"', [counterName]));
-}
-
 /** Resolves when rxe0 has received `packets` more packets than now. */
 export async function dataFlows(name: NodeName, packets = 100, timeout = 60_000): Promise<void> {
   await script(
