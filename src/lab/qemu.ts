@@ -89,7 +89,7 @@ export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): st
 export function accelArgs(accel: Accel): string[] {
   return accel === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
-    : // With several processors QEMU 7.2 now and then corrupts the flags in an atomic cmpxchg16b: a stray trap
-      // in the guest's kernel. Without the instruction the kernel takes a lock.
+    : // A stray debug trap was seen in a guest's kernel right after cmpxchg16b (QEMU 7.2, two processors).
+      // Without that instruction the kernel takes a lock.
       ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'max,cx16=off'];
 }
