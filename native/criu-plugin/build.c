@@ -257,6 +257,26 @@ static int build_objects(struct build *b)
 	return ret ? ret : drain_handles(b);
 }
 
+static int build_events(struct build *b)
+{
+	const struct roam_rxe_rec *rec;
+	int ret = 0;
+
+	for (rec = img_next_record(b->dump, NULL); rec && !ret;
+	     rec = img_next_record(b->dump, rec)) {
+		const struct roam_rxe_file *file = (const void *)rec;
+
+		if (rec->type != ROAM_RXE_T_ASYNC || !file->event_count)
+			continue;
+		ret = rxe_client_restore_async(
+			b->fd, build_event_file(b, IMG_FD_ASYNC, file->id), file, rec->len);
+		if (ret)
+			pr_err("can't put back %u unread async events: %s", file->event_count,
+			       strerror(-ret));
+	}
+	return ret;
+}
+
 static int open_context(struct build *b)
 {
 	uint32_t vectors;
@@ -302,6 +322,8 @@ int build_context(const struct img_ctx_view *view, const struct img_fd *fds, siz
 		ret = build_files(&b);
 	if (!ret)
 		ret = build_objects(&b);
+	if (!ret)
+		ret = build_events(&b);
 	free(b.table);
 	if (ret)
 		built_free(out);

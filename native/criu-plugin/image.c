@@ -61,6 +61,7 @@ int img_check_fd(const void *buf, size_t len, const char **why)
  * fixed part included, can't be right. */
 static uint64_t record_size(const struct roam_rxe_rec *rec)
 {
+	const struct roam_rxe_file *file = (const void *)rec;
 	const struct roam_rxe_cq *cq = (const void *)rec;
 	const struct roam_rxe_qp *qp = (const void *)rec;
 
@@ -69,7 +70,9 @@ static uint64_t record_size(const struct roam_rxe_rec *rec)
 		return sizeof(struct roam_rxe_pd);
 	case ROAM_RXE_T_COMP_CHANNEL:
 	case ROAM_RXE_T_ASYNC:
-		return sizeof(struct roam_rxe_file);
+		if (rec->len < sizeof(*file))
+			return 0;
+		return sizeof(*file) + (uint64_t)file->event_count * sizeof(struct roam_rxe_event);
 	case ROAM_RXE_T_MR:
 		return sizeof(struct roam_rxe_mr);
 	case ROAM_RXE_T_CQ:
@@ -182,6 +185,20 @@ static bool names(const struct roam_rxe_dump_hdr *dump, const struct roam_rxe_re
 	return handle <= dump->max_handle && table[handle] && table[handle]->type == type;
 }
 
+static int check_events(const struct roam_rxe_dump_hdr *dump, const struct roam_rxe_rec **table,
+			const struct roam_rxe_file *file, const char **why)
+{
+	const struct roam_rxe_event *events = (const void *)(file + 1);
+	uint32_t i;
+
+	for (i = 0; i < file->event_count; i++)
+		if (events[i].handle != IMG_NO_HANDLE &&
+		    !names(dump, table, events[i].handle, ROAM_RXE_T_QP) &&
+		    !names(dump, table, events[i].handle, ROAM_RXE_T_CQ))
+			REFUSE("an unread event names a QP or CQ that is not in it");
+	return 0;
+}
+
 static int check_references(const struct roam_rxe_dump_hdr *dump,
 			    const struct roam_rxe_rec **table, const struct roam_rxe_rec *rec,
 			    const char **why)
@@ -195,6 +212,8 @@ static int check_references(const struct roam_rxe_dump_hdr *dump,
 					   !names(dump, table, qp->send_cq, ROAM_RXE_T_CQ) ||
 					   !names(dump, table, qp->recv_cq, ROAM_RXE_T_CQ)))
 		REFUSE("a QP names a PD or CQ that is not in it");
+	if (rec->type == ROAM_RXE_T_ASYNC)
+		return check_events(dump, table, (const void *)rec, why);
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 
 #define ROAM_RXE_ABI_VERSION	1
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
-#define ROAM_RXE_DUMP_VERSION	1
+#define ROAM_RXE_DUMP_VERSION	2
 
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
@@ -49,6 +49,7 @@ enum roam_rxe_restore_method {
 	ROAM_RXE_METHOD_RESTORE_MR,		/* HANDLE (MR), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_RESTORE_QP,		/* HANDLE (QP), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_PIN,			/* FD (the uverbs file itself) */
+	ROAM_RXE_METHOD_RESTORE_ASYNC,		/* FD (async event file), REQ: roam_rxe_buf (one record) */
 };
 
 enum roam_rxe_attr {
@@ -181,6 +182,15 @@ struct roam_rxe_pd {
 struct roam_rxe_file {		/* COMP_CHANNEL, ASYNC */
 	struct roam_rxe_rec rec;
 	__u64 id;		/* as roam_rxe_fd_id */
+	__u32 event_count;	/* ASYNC: roam_rxe_event[] that follow, oldest first */
+	__u32 reserved;
+};
+
+struct roam_rxe_event {		/* unread in an async event file */
+	__u32 type;		/* enum ib_event_type */
+	__u32 handle;		/* of the QP or CQ that it is about; ~0: of none */
+	__u32 port;		/* when of none */
+	__u32 reserved;
 };
 
 struct roam_rxe_cq {

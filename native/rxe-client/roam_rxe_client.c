@@ -195,6 +195,17 @@ int rxe_client_restore_qp(int fd, uint32_t handle, const void *record, size_t le
 	return restore_object(fd, ROAM_RXE_METHOD_RESTORE_QP, handle, record, len);
 }
 
+int rxe_client_restore_async(int fd, int event_fd, const void *record, size_t len)
+{
+	struct roam_rxe_buf req = { .addr = (uintptr_t)record, .len = len };
+	struct uverbs_cmd cmd;
+
+	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_ASYNC);
+	uverbs_cmd_fd(&cmd, ROAM_RXE_ATTR_FD, event_fd);
+	uverbs_cmd_in(&cmd, ROAM_RXE_ATTR_REQ, &req, sizeof(req));
+	return uverbs_cmd_run(fd, &cmd);
+}
+
 int rxe_client_pin(int fd)
 {
 	struct uverbs_cmd cmd;

@@ -53,6 +53,8 @@ int rxe_client_restore_number(int fd, uint32_t type, uint32_t number);
 int rxe_client_restore_cq(int fd, uint32_t handle, const void *record, size_t len);
 int rxe_client_restore_mr(int fd, uint32_t handle, const void *record, size_t len);
 int rxe_client_restore_qp(int fd, uint32_t handle, const void *record, size_t len);
+/* Puts the unread events back, when the QPs and CQs that they are about are there. */
+int rxe_client_restore_async(int fd, int event_fd, const void *record, size_t len);
 
 /* Pins the memory of every MR of the context; fd was taken from its owner. */
 int rxe_client_pin(int fd);

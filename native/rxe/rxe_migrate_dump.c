@@ -83,7 +83,7 @@ void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q)
 }
 
 /* rec.len is known when the record's tail is in; start tells where it began. */
-static void rxe_migr_end(struct rxe_migr_buf *buf, size_t start)
+void rxe_migr_end(struct rxe_migr_buf *buf, size_t start)
 {
 	struct roam_rxe_rec *rec;
 
@@ -94,7 +94,7 @@ static void rxe_migr_end(struct rxe_migr_buf *buf, size_t start)
 	rxe_migr_pad(buf);
 }
 
-static struct roam_rxe_rec rxe_migr_rec(u32 type, struct ib_uobject *uobj)
+struct roam_rxe_rec rxe_migr_rec(u32 type, const struct ib_uobject *uobj)
 {
 	return (struct roam_rxe_rec) {
 		.type = type,
@@ -169,69 +169,6 @@ static void rxe_migr_dump_mr(struct rxe_migr_buf *buf, struct rxe_mr *mr)
 
 	rxe_migr_put(buf, &d, sizeof(d));
 	rxe_migr_end(buf, start);
-}
-
-static void rxe_migr_dump_file(struct rxe_migr_buf *buf, u32 type, u64 id,
-			       u64 *count)
-{
-	struct roam_rxe_file d = {
-		.rec = rxe_migr_rec(type, NULL),
-		.id = id,
-	};
-	size_t start = buf->len, pos;
-
-	if (!id || buf->err)
-		return;
-
-	/* each file once, however many objects report to it */
-	for (pos = sizeof(struct roam_rxe_dump_hdr); pos < buf->len;) {
-		struct roam_rxe_file *old = (void *)(buf->data + pos);
-
-		if (old->rec.type == type && old->id == id)
-			return;
-		pos += ALIGN(old->rec.len, 8);
-	}
-
-	rxe_migr_put(buf, &d, sizeof(d));
-	rxe_migr_end(buf, start);
-	(*count)++;
-}
-
-/* Calls one for every object of a pool that belongs to uc, holding it. */
-#define rxe_migr_for_each(uc, pool, index, elem, obj, uobj_of)			\
-	xa_for_each(&(pool)->xa, index, elem)					\
-		for (obj = rxe_pool_get_index(pool, index); obj;		\
-		     rxe_put(obj), obj = NULL)					\
-			if (rxe_migr_owns(uc, uobj_of))
-
-#define rxe_migr_cq_uobj(cq) \
-	((cq)->ibcq.uobject ? &(cq)->ibcq.uobject->uevent.uobject : NULL)
-#define rxe_migr_qp_uobj(qp) \
-	((qp)->ibqp.uobject ? &(qp)->ibqp.uobject->uevent.uobject : NULL)
-
-static void rxe_migr_dump_files(struct rxe_ucontext *uc, struct rxe_migr_buf *buf,
-				u64 *count)
-{
-	struct rxe_dev *rxe = to_rdev(uc->ibuc.device);
-	struct ib_uverbs_event_queue *evq;
-	struct rxe_pool_elem *elem;
-	unsigned long index;
-	struct rxe_cq *cq;
-	struct rxe_qp *qp;
-
-	rxe_migr_for_each(uc, &rxe->cq_pool, index, elem, cq, rxe_migr_cq_uobj(cq)) {
-		evq = cq->ibcq.cq_context;
-		if (evq)
-			rxe_migr_dump_file(buf, ROAM_RXE_T_COMP_CHANNEL,
-				rxe_migr_file_id(container_of(evq,
-				struct ib_uverbs_completion_event_file, ev_queue)),
-				count);
-		rxe_migr_dump_file(buf, ROAM_RXE_T_ASYNC,
-			rxe_migr_file_id(cq->ibcq.uobject->uevent.event_file), count);
-	}
-	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp))
-		rxe_migr_dump_file(buf, ROAM_RXE_T_ASYNC,
-			rxe_migr_file_id(qp->ibqp.uobject->uevent.event_file), count);
 }
 
 static int rxe_migr_dump_objects(struct rxe_ucontext *uc, struct rxe_migr_buf *buf,

@@ -21,13 +21,32 @@ void *rxe_migr_put(struct rxe_migr_buf *buf, const void *data, size_t len);
 void rxe_migr_pad(struct rxe_migr_buf *buf);
 void rxe_migr_buf_free(struct rxe_migr_buf *buf);
 
+/* Calls one for every object of a pool that belongs to uc, holding it. */
+#define rxe_migr_for_each(uc, pool, index, elem, obj, uobj_of)			\
+	xa_for_each(&(pool)->xa, index, elem)					\
+		for (obj = rxe_pool_get_index(pool, index); obj;		\
+		     rxe_put(obj), obj = NULL)					\
+			if (rxe_migr_owns(uc, uobj_of))
+
+#define rxe_migr_cq_uobj(cq) \
+	((cq)->ibcq.uobject ? &(cq)->ibcq.uobject->uevent.uobject : NULL)
+#define rxe_migr_qp_uobj(qp) \
+	((qp)->ibqp.uobject ? &(qp)->ibqp.uobject->uevent.uobject : NULL)
+
+struct roam_rxe_rec rxe_migr_rec(u32 type, const struct ib_uobject *uobj);
+void rxe_migr_end(struct rxe_migr_buf *buf, size_t start);
+
 u64 rxe_migr_file_id(const void *file);
+void rxe_migr_dump_files(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count);
+
 void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp);
 void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q);
 void rxe_migr_describe_queue(struct roam_rxe_queue *d, struct rxe_queue *q);
 
 int rxe_migr_list(struct rxe_dev *rxe, struct rxe_ucontext *uc,
 		  struct rxe_migr_buf *buf, u64 *count);
+int rxe_migr_restore_async(struct rxe_ucontext *uc, struct ib_uverbs_async_event_file *file,
+			   const void *data, size_t len);
 int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count);
 
 #endif /* RXE_MIGRATE_DUMP_H */

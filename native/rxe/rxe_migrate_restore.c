@@ -261,6 +261,21 @@ static void rxe_migr_fill_responder(struct rxe_qp *qp,
 	}
 }
 
+/* What a query tells of a path that is never used again: out of ERR leads RESET alone. */
+static void rxe_migr_fill_path(struct rxe_qp *qp, const struct roam_rxe_qp *d)
+{
+	struct rxe_global_route *grh = &qp->pri_av.grh;
+
+	if (!memchr_inv(d->dgid, 0, sizeof(d->dgid)))
+		return;
+	qp->pri_av.port_num = 1;
+	memcpy(grh->dgid.raw, d->dgid, sizeof(d->dgid));
+	grh->flow_label = d->flow_label;
+	grh->sgid_index = d->sgid_index;
+	grh->hop_limit = d->hop_limit;
+	grh->traffic_class = d->traffic_class;
+}
+
 static void rxe_migr_fill_state(struct rxe_qp *qp, const struct roam_rxe_qp *d)
 {
 	unsigned long irq;
@@ -269,6 +284,7 @@ static void rxe_migr_fill_state(struct rxe_qp *qp, const struct roam_rxe_qp *d)
 	qp->attr.qp_state = d->state;
 	qp->attr.sq_draining = d->state == IB_QPS_SQD && d->sq_draining;
 	if (d->state == IB_QPS_ERR) {
+		rxe_migr_fill_path(qp, d);
 		qp->attr.port_num = 1;
 		qp->attr.qp_access_flags = d->access_flags & RXE_ACCESS_SUPPORTED_QP;
 		qp->attr.dest_qp_num = d->dest_qpn & BTH_QPN_MASK;

@@ -383,6 +383,26 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_QP)(struct uverbs_attr_bundle 
 	return err;
 }
 
+/* After all QPs and CQs: their events go to the file in the old order. */
+static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_ASYNC)(struct uverbs_attr_bundle *attrs)
+{
+	struct ib_uobject *uobj = uverbs_attr_get_uobject(attrs, ROAM_RXE_ATTR_FD);
+	size_t len;
+	void *data;
+	int err;
+
+	if (IS_ERR(uobj))
+		return PTR_ERR(uobj);
+	data = rxe_migr_record(attrs, &len);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	err = rxe_migr_restore_async(rxe_migr_uc(attrs),
+				     container_of(uobj, struct ib_uverbs_async_event_file, uobj),
+				     data, len);
+	kvfree(data);
+	return err;
+}
+
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_PIN)(struct uverbs_attr_bundle *attrs)
 {
 	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
@@ -439,6 +459,10 @@ DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_RESTORE_QP,
 	UVERBS_ATTR_IDR(ROAM_RXE_ATTR_HANDLE, UVERBS_OBJECT_QP,
 			UVERBS_ACCESS_WRITE, UA_MANDATORY),
 	RXE_MIGR_REQ(struct roam_rxe_buf));
+DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_RESTORE_ASYNC,
+	UVERBS_ATTR_FD(ROAM_RXE_ATTR_FD, UVERBS_OBJECT_ASYNC_EVENT,
+		       UVERBS_ACCESS_READ, UA_MANDATORY),
+	RXE_MIGR_REQ(struct roam_rxe_buf));
 DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_PIN,
 	UVERBS_ATTR_RAW_FD(ROAM_RXE_ATTR_FD, UA_MANDATORY));
 
@@ -458,7 +482,8 @@ DECLARE_UVERBS_GLOBAL_METHODS(ROAM_RXE_OBJECT_RESTORE,
 	&UVERBS_METHOD(ROAM_RXE_METHOD_RESTORE_CQ),
 	&UVERBS_METHOD(ROAM_RXE_METHOD_RESTORE_MR),
 	&UVERBS_METHOD(ROAM_RXE_METHOD_RESTORE_QP),
-	&UVERBS_METHOD(ROAM_RXE_METHOD_PIN));
+	&UVERBS_METHOD(ROAM_RXE_METHOD_PIN),
+	&UVERBS_METHOD(ROAM_RXE_METHOD_RESTORE_ASYNC));
 
 const struct uapi_definition rxe_migr_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_MIGR),

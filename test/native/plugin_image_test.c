@@ -32,15 +32,18 @@ static void append(struct buffer *b, const void *data, size_t len)
 	b->len += len;
 }
 
-/* PD 0, channel, async file, CQ 1 (64-byte ring), MR 2, QP 4 (rings of 40 and
+/* PD 0, channel, async file with two events, CQ 1 (64-byte ring), MR 2, QP 4 (rings of 40 and
  * 24 bytes, 2 responder resources, 20 bytes of a receive WQE); handle 3 free. */
 static struct buffer make_image(void)
 {
 	struct roam_rxe_pd pd = { { ROAM_RXE_T_PD, sizeof(pd), 0, 0, 0 } };
 	struct roam_rxe_file channel = {
 		.rec = { ROAM_RXE_T_COMP_CHANNEL, sizeof(channel), ~0u, 0, 0 }, .id = 7 };
+	struct roam_rxe_event events[] = { { .type = 3, .handle = 4 },
+					   { .type = 9, .handle = IMG_NO_HANDLE, .port = 1 } };
 	struct roam_rxe_file async = {
-		.rec = { ROAM_RXE_T_ASYNC, sizeof(async), ~0u, 0, 0 }, .id = 9 };
+		.rec = { ROAM_RXE_T_ASYNC, sizeof(async) + sizeof(events), ~0u, 0, 0 }, .id = 9,
+		.event_count = 2 };
 	struct roam_rxe_cq cq = {
 		.rec = { ROAM_RXE_T_CQ, sizeof(cq) + 64, 1, 0, 0xabcdef },
 		.channel = 7, .async = 9, .q = { .size = 4096, .buf_size = 64 } };
@@ -68,6 +71,7 @@ static struct buffer make_image(void)
 	append(&b, &pd, sizeof(pd));
 	append(&b, &channel, sizeof(channel));
 	append(&b, &async, sizeof(async));
+	append(&b, events, sizeof(events));
 	append(&b, &cq, sizeof(cq));
 	append(&b, NULL, 64);
 	append(&b, &mr, sizeof(mr));
@@ -199,6 +203,11 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(PD, struct roam_rxe_pd, rec.len, 0);
 	REFUSED(PD, struct roam_rxe_pd, rec.len, 0xffffffff);
 	REFUSED(PD, struct roam_rxe_pd, rec.handle, 1);
+	REFUSED(ASYNC, struct roam_rxe_file, event_count, 1);
+	REFUSED(ASYNC, struct roam_rxe_file, event_count, 3);
+	REFUSED(ASYNC, struct roam_rxe_file, event_count, 0xffffffff);
+	REFUSED(ASYNC, struct { struct roam_rxe_file file; struct roam_rxe_event first; },
+		first.handle, 2);
 	REFUSED(CQ, struct roam_rxe_cq, q.buf_size, 72);
 	REFUSED(CQ, struct roam_rxe_cq, q.buf_size, 32);
 	REFUSED(CQ, struct roam_rxe_cq, q.buf_size, ~UINT64_C(0));

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
-import { PACED_LINK } from '../support/pace.js';
+import { pacedLink } from '../support/pace.js';
 import {
   goodVerdicts,
   move,
@@ -19,7 +19,7 @@ const WORKLOAD: WorkloadOptions = {
 };
 
 describe('with packets lost and repeated', () => {
-  useSweptLab(`${PACED_LINK} loss 1% duplicate 0.5%`);
+  useSweptLab(pacedLink('loss 1% duplicate 0.5%'));
 
   it('every byte arrives once, without a move', async () => {
     const test = await startWorkload(WORKLOAD);

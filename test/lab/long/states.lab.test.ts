@@ -12,7 +12,8 @@ describe('the six states of a QP', () => {
       server: 'a',
       client: 'c',
       moving: 'server',
-      address: 'changed',
+      // Not a changed one: a QP that is connected later would be sought at the address that its program had told.
+      address: 'floating',
     });
     const before = await states('a', test.mover.pid);
     expect(before).toEqual(['ERR', 'INIT', 'RESET', 'RTR', 'RTS', 'SQD']);

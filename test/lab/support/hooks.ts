@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect } from 'vitest';
 import { health, sweep } from './lab.js';
-import { PACED_LINK } from './pace.js';
+import { pacedLink } from './pace.js';
 
 /** Every lab test starts in swept nodes, and leaves no QP and no complaint of a kernel behind. */
-export function useSweptLab(link = PACED_LINK): void {
+export function useSweptLab(link = pacedLink()): void {
   beforeEach(() => sweep(link));
   afterEach(async ({ task }) => {
     // After a failure, what is left over is a consequence; a complaint of the kernel may be the reason.

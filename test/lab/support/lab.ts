@@ -70,7 +70,7 @@ export async function gidIndex(name: NodeName, ip: string): Promise<number> {
 
 /**
  * Ends what earlier tests left in every node: processes, floating addresses, files; forgets the kernel's log.
- * `link` is a command that gives eth0 its queueing discipline.
+ * `link` is a script that gives eth0 its queueing discipline.
  */
 export async function sweep(link: string): Promise<void> {
   await inAllNodes(
