@@ -75,7 +75,7 @@ export class LabNode {
       if (!late) throw error;
       throw new LabError(
         `${argv.join(' ')} on node ${this.name} did not end within ${options.timeout} ms: ${text(err) || text(out)}`,
-        { code: 'LAB_TIMEOUT', cause: error },
+        { code: 'LAB_TIMEOUT' },
       );
     } finally {
       clearTimeout(timer || undefined);

@@ -31,7 +31,6 @@ describe('an unmodified perftest moves in mid-transfer: more of them', () => {
       moving: 'server',
       address: 'changed',
       size: 8192,
-      seconds: 30,
       from: 'a',
       to: 'c',
       peer: 'c',

@@ -69,13 +69,15 @@ export async function gidIndex(name: NodeName, ip: string): Promise<number> {
 }
 
 /**
- * Ends what earlier tests left in every node: processes, floating addresses, files; forgets the kernel's log.
+ * Ends what earlier tests left in every node: processes, floating addresses and where they were, files; forgets
+ * the kernel's log.
  * `link` is a script that gives eth0 its queueing discipline.
  */
 export async function sweep(link: string): Promise<void> {
   await inAllNodes(
     `for pid in $(pidof ${PROGRAMS}); do kill -9 $pid; done
      ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -I% ip addr del % dev eth0
+     ip neigh flush dev eth0
      rm -f /root/*.out /root/*.pcap
      ${link}
      ${QPS_GONE}

@@ -7,8 +7,8 @@ const LINK_RATE = 20e6;
 const PACKET_BYTES = 2500;
 /** Ethernet, IP, UDP and transport headers, and the check sums. */
 const HEADER_BYTES = 90;
-/** What two emulated processors need for a ping-pong, in seconds. */
-const ROUND_TRIP = 0.003;
+/** What a ping-pong takes between emulated processors, in seconds: longer when both ends keep theirs busy. */
+const ROUND_TRIP = { polling: 0.012, events: 0.004 };
 /** Payload of a packet, with rxe on an Ethernet of 1500 bytes. */
 const MTU = 1024;
 
@@ -39,13 +39,16 @@ export interface Work {
   tool: Tool;
   size: number;
   qps: number;
+  /** Sleeps until an event comes instead of polling. */
+  events: boolean;
 }
 
 /** Iterations per QP that take at least so many seconds on paced links. Both directions have a link each. */
-export function iterationsFor({ tool, size, qps }: Work, seconds: number): number {
+export function iterationsFor({ tool, size, qps, events }: Work, seconds: number): number {
   const bytes = tool === 'ib_atomic_bw' ? 8 : size;
   const packets = Math.ceil(bytes / MTU);
   const wire = bytes + packets * (HEADER_BYTES + PACKET_BYTES);
-  const perMessage = (wire * 8) / LINK_RATE + (tool.endsWith('_lat') ? ROUND_TRIP : 0);
+  const perMessage =
+    (wire * 8) / LINK_RATE + (tool.endsWith('_lat') ? ROUND_TRIP[events ? 'events' : 'polling'] : 0);
   return Math.max(10, Math.ceil(seconds / perMessage / qps));
 }

@@ -93,7 +93,7 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
     const clientPid = await (await node(client)).start(clientArgv, { log: outFile('client') });
     return moving === 'server' ? serverPid : clientPid;
   };
-  const iterations = iterationsFor({ tool, size, qps }, seconds);
+  const iterations = iterationsFor({ tool, size, qps, events: args.includes('-e') }, seconds);
   const pid = await start(iterations);
   await dataFlows(movingNode);
   return { options, iterations, pid, movingNode, stayingNode };
@@ -154,8 +154,8 @@ export async function runMigration(options: MigrationCase) {
   const test = await startPerftest({ ...rest, server, client });
   const report = await migrate(from, test.pid, { to, ip: `${MOVING_IP}/24` });
   expect(report.objects.qp).toHaveLength(rest.qps ?? 1);
-  // More than the last acknowledgements: the benchmark was in the middle.
-  await dataFlows(to, 50);
+  // More than the last acknowledgements: the benchmark was in the middle. Within one node nothing slows its rest.
+  if (to !== peer) await dataFlows(to, 50);
   await finishPerftest(test, to);
   return report;
 }
