@@ -31,6 +31,8 @@ describe('an unmodified perftest moves in mid-transfer: more of them', () => {
       moving: 'server',
       address: 'changed',
       size: 8192,
+      // Both nodes of the move poll. What is left then is done at once.
+      seconds: 90,
       from: 'a',
       to: 'c',
       peer: 'c',

@@ -4,7 +4,7 @@ import type { Tool } from './perftest.js';
 /** Of RDMA on every node's eth0, in bits per second. */
 const LINK_RATE = 20e6;
 /** What the link charges for a packet beside its bytes: an emulated processor pays by the packet too. */
-const PACKET_BYTES = 2500;
+const PACKET_BYTES = 5000;
 /** Ethernet, IP, UDP and transport headers, and the check sums. */
 const HEADER_BYTES = 90;
 /** What a ping-pong takes between emulated processors, in seconds: longer when both ends keep theirs busy. */
