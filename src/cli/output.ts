@@ -133,7 +133,8 @@ async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
         if (step.title) task.title = step.title;
       },
     })),
-    { concurrent: false, exitOnError: true },
+    // Its own handler would end the program, and with it the rollback that Ctrl-C asks for.
+    { concurrent: false, exitOnError: true, registerSignalListeners: false },
   );
   const display = list.run().catch(() => {});
   // A phase that does not apply is passed over as soon as a later one begins.
@@ -154,6 +155,10 @@ async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
       }
       if (event.type === 'fail') step?.ended.reject(new Error(event.message));
     },
-    done: () => display.then(() => {}),
+    done: async () => {
+      // An engine that failed between two phases leaves the rest without an end.
+      for (const { ended } of steps.values()) ended.reject(new Error('not reached'));
+      await display;
+    },
   };
 }

@@ -1,10 +1,9 @@
 // What still happens when the engine itself is killed between freeze and commit.
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { programFile } from '../package-root.js';
 import { addAddress, announce, arpAnnouncer, type Cidr } from './address.js';
-import { processTree, readTask } from './proc.js';
+import { fateOf, processTree } from './proc.js';
 import { withContexts } from './rdma.js';
 
 export interface GuardOrder {
@@ -56,22 +55,32 @@ export async function startTimeOf(pid: number): Promise<string> {
 
 const RELEASE_TIMEOUT_MS = 120_000;
 
-/** Puts the source right after the engine was killed. A process that is gone was committed: nothing is undone. */
+/**
+ * Puts the source right after the engine was killed. A process that is gone was committed: nothing of it is
+ * undone. Each step is tried, whatever became of the others.
+ */
 export async function recover({ pid, startTime, dir, address }: GuardOrder): Promise<void> {
-  for (const deadline = Date.now() + RELEASE_TIMEOUT_MS; Date.now() < deadline; await sleep(50)) {
-    const { state } = await readTask(pid).catch(() => ({ state: 'X' }));
-    if (state !== 't') break;
+  const fate = await fateOf(pid, RELEASE_TIMEOUT_MS);
+  const same = startTime !== '' && (await startTimeOf(pid)) === startTime;
+  const failures: unknown[] = [];
+  const attempt = (work: () => Promise<unknown>) => work().catch((error) => failures.push(error));
+  if (fate === 'alive' && same) {
+    if (address) await attempt(() => takeAddressBack(address));
+    await attempt(() => resumeAll(pid));
   }
-  if (startTime && (await startTimeOf(pid)) === startTime) {
-    if (address) {
-      await addAddress(address.cidr, address.dev);
-      const announcer = await arpAnnouncer();
-      if (announcer) void announce(address.cidr, address.dev, announcer).catch(() => {});
-    }
-    const pids = (await processTree(pid)).map((task) => task.pid);
-    await withContexts(pids, (contexts) => {
-      for (const context of contexts) context.resume();
-    });
-  }
-  await rm(dir, { recursive: true, force: true });
+  await attempt(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
+  if (failures.length > 0) throw new AggregateError(failures, `process ${pid} is not as it was`);
+}
+
+async function takeAddressBack({ cidr, dev }: NonNullable<GuardOrder['address']>): Promise<void> {
+  await addAddress(cidr, dev);
+  const announcer = await arpAnnouncer();
+  if (announcer) void announce(cidr, dev, announcer).catch(() => {});
+}
+
+async function resumeAll(pid: number): Promise<void> {
+  const pids = (await processTree(pid)).map((task) => task.pid);
+  await withContexts(pids, (contexts) => {
+    for (const context of contexts) context.resume();
+  });
 }

@@ -12,7 +12,7 @@ import { FloatingAddress } from './floating.js';
 import { type Frozen, readFrozen } from './frozen.js';
 import { keepCriuLog } from './logs.js';
 import type { Phases } from './phases.js';
-import { lives } from './proc.js';
+import { fateOf, lives } from './proc.js';
 import { withContexts } from './rdma.js';
 import type { SourceFacts } from './source.js';
 import { sameEnds } from './tcp.js';
@@ -21,6 +21,8 @@ import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects } from 
 
 const DEFAULT_SETTLE_MS = 30_000;
 const SETTLE_POLL_MS = 100;
+/** A large process takes its time to die. */
+const FATE_TIMEOUT_MS = 30_000;
 
 export interface MoveContext {
   source: SourceFacts;
@@ -61,7 +63,12 @@ export class Move {
     await this.#untilCommit();
     phases.committed();
     await this.#resume();
-    await phases.run('settle', options.to, () => this.#settle());
+    await phases
+      .run('settle', options.to, () => this.#settle())
+      .catch((error: Error) => {
+        // The process runs over there: what is not known is told, and the rest is still cleaned up.
+        phases.warn(`${options.to}: ${error.message}`);
+      });
     await phases.run('cleanup', options.to, () => this.#cleanup());
     return this.#report();
   }
@@ -98,7 +105,7 @@ export class Move {
     } catch (error) {
       if (commit) {
         // CRIU ended between the go-ahead and its answer: who owns the process has to be looked up.
-        if (await lives(source.pid)) throw commit.fail(error, here);
+        if ((await fateOf(source.pid, FATE_TIMEOUT_MS)) !== 'dead') throw commit.fail(error, here);
         phases.warn(`CRIU did not confirm the end of process ${source.pid}: ${(error as Error).message}`);
         commit.end();
         return;
@@ -180,9 +187,10 @@ export class Move {
     const { phases, agent, source, options } = this.c;
     // As preflight saw them: in the freeze every task is stopped.
     const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
-    await phases.run('resume', options.to, () =>
+    const { warnings } = await phases.run('resume', options.to, () =>
       agent.request('resume', { pids: this.#frozen.pids, stopped }),
     );
+    for (const warning of warnings) phases.warn(`${options.to}: ${warning}`);
     this.#frozenMs = Math.round(performance.now() - this.#frozenAt);
   }
 
@@ -212,7 +220,9 @@ export class Move {
     const locked = source.connections.length > 0 && !options.tcpClose;
     if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
     if (!options.keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
-    const { warnings } = await agent.request('finish', { keepImages: options.keepImages ?? false });
+    const { warnings } = await agent
+      .request('finish', { keepImages: options.keepImages ?? false })
+      .catch((error: Error) => ({ warnings: [error.message] }));
     for (const warning of warnings) phases.warn(`${options.to}: ${warning}`);
   }
 

@@ -1,5 +1,6 @@
 // What proc(5) says about a process tree.
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
 
 export interface Task {
@@ -65,6 +66,28 @@ export function lives(pid: number): Promise<boolean> {
     ({ state }) => state !== 'Z' && state !== 'X',
     () => false,
   );
+}
+
+/** `held`: traced, stopped in the freeze or about to die; what becomes of it is not decided yet. */
+export type Fate = 'alive' | 'held' | 'dead';
+
+/** What /proc/PID/status says about the fate of a process that CRIU has dumped. */
+export function parseFate(status: string): Fate {
+  const field = (name: string) => new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(status)?.[1];
+  const state = field('State');
+  if (state === undefined || state === 'Z' || state === 'X') return 'dead';
+  const dying = ['SigPnd', 'ShdPnd'].some((name) => BigInt(`0x${field(name) ?? 0}`) & SIGKILL_BIT);
+  return dying || field('TracerPid') !== '0' ? 'held' : 'alive';
+}
+
+const SIGKILL_BIT = 1n << 8n;
+
+/** Waits until a process is neither traced nor dying; `held` when that takes too long. */
+export async function fateOf(pid: number, timeoutMs: number): Promise<Fate> {
+  for (const deadline = Date.now() + timeoutMs; ; await sleep(50)) {
+    const fate = parseFate(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''));
+    if (fate !== 'held' || Date.now() > deadline) return fate;
+  }
 }
 
 /** The process and all its descendants, parents before children. */

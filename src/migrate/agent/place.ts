@@ -15,11 +15,13 @@ interface Step {
  */
 export function placeFiles(dir: string, paths: string[], id: string): Step {
   const placed: { path: string; backup?: string }[] = [];
+  const incomplete = new Set<string>();
   return {
     run: async () => {
       for (const path of paths) {
         const incoming = `${path}.${id}.new`;
         await mkdir(dirname(path), { recursive: true });
+        incomplete.add(incoming);
         await copyWithOwner(`${dir}/files${path}`, incoming);
         const exists = await stat(path).then(
           () => true,
@@ -29,13 +31,17 @@ export function placeFiles(dir: string, paths: string[], id: string): Step {
         if (backup) await rename(path, backup);
         placed.push({ path, ...(backup ? { backup } : {}) });
         await rename(incoming, path);
+        incomplete.delete(incoming);
       }
     },
     undo: async () => {
-      for (const { path, backup } of placed.reverse()) {
-        if (backup) await rename(backup, path);
-        else await rm(path, { force: true });
-      }
+      const returns = placed
+        .reverse()
+        .map(({ path, backup }) => (backup ? () => rename(backup, path) : () => rm(path, { force: true })));
+      const leftovers = [...incomplete].map((path) => () => rm(path, { force: true }));
+      const errors: Error[] = [];
+      for (const step of [...returns, ...leftovers]) await step().catch((error) => errors.push(error));
+      if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('; '));
     },
     finish: async () => {
       for (const { backup } of placed) if (backup) await rm(backup, { force: true });

@@ -68,7 +68,7 @@ export interface AgentOps {
   };
   /** From here on losing the source no longer kills the restored processes. */
   arm: { args: Record<string, never>; result: null };
-  resume: { args: { pids: number[]; stopped: number[] }; result: { contexts: number; qps: number } };
+  resume: { args: { pids: number[]; stopped: number[] }; result: { contexts: number; warnings: string[] } };
   resuming: { args: { pids: number[] }; result: number[] };
   objects: { args: { pids: number[] }; result: MovedObjects };
   finish: { args: { keepImages: boolean }; result: { warnings: string[] } };

@@ -26,7 +26,8 @@ export async function serveAgent(input: Readable, output: Writable): Promise<voi
   }
 
   const answer = async (line: string) => {
-    const request = JSON.parse(line) as AgentRequest;
+    const request = parse(line);
+    if (!request) return;
     const response = await handle(session, request);
     output.write(`${JSON.stringify(response)}\n`);
   };
@@ -41,6 +42,15 @@ export async function serveAgent(input: Readable, output: Writable): Promise<voi
   // A restore that is under way has to end before it can be undone.
   await Promise.allSettled(inFlight);
   await session.connectionLost();
+}
+
+/** A connection that is lost in the middle of a request leaves a part of it: that is nothing to act on. */
+function parse(line: string): AgentRequest | undefined {
+  try {
+    return JSON.parse(line) as AgentRequest;
+  } catch {
+    return undefined;
+  }
 }
 
 async function handle(session: AgentSession, { id, op, args }: AgentRequest): Promise<AgentResponse> {

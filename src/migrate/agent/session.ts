@@ -20,6 +20,7 @@ export class AgentSession {
   #id = 'roam';
   #lock?: TcpLock;
   #armed = false;
+  #resumed = false;
   #done = false;
   #keepImages = false;
   #undo: { what: string; fn: () => Promise<void> }[] = [];
@@ -35,7 +36,9 @@ export class AgentSession {
 
   /** stdin has ended. */
   async connectionLost(): Promise<void> {
-    if (!this.#armed && !this.#done) await this.#rollback();
+    if (this.#done) return;
+    if (this.#resumed) await runAll(this.#onFinish.splice(0));
+    else if (!this.#armed) await this.#rollback();
   }
 
   readonly #handlers: Handlers = {
@@ -91,8 +94,10 @@ export class AgentSession {
     },
     resume: async ({ pids, stopped }) => {
       // The lock has to be gone before the tasks run, or their first packets would wait for a retransmission.
-      await this.#finishOne('unlocking TCP');
-      return resumeTree(pids, stopped);
+      const unlocking = await this.#finishOne('unlocking TCP');
+      const result = await resumeTree(pids, stopped);
+      this.#resumed = true;
+      return { ...result, warnings: [...unlocking, ...result.warnings] };
     },
     resuming: async ({ pids }) => stillResuming(pids),
     objects: async ({ pids }) => objectsOf(pids),
@@ -110,10 +115,9 @@ export class AgentSession {
     },
   };
 
-  async #finishOne(what: string): Promise<void> {
+  async #finishOne(what: string): Promise<string[]> {
     const index = this.#onFinish.findIndex((step) => step.what === what);
-    const [step] = index < 0 ? [] : this.#onFinish.splice(index, 1);
-    await step?.fn();
+    return runAll(index < 0 ? [] : this.#onFinish.splice(index, 1));
   }
 
   #directory(): string {

@@ -69,18 +69,36 @@ export async function verifyTree(pids: number[]) {
   });
 }
 
-/** QPs first: a task that runs on a stopped QP only waits, but one that is faster than its QP may time out. */
+/**
+ * Lets QPs and tasks run. The source is dead by now: what can't be resumed is told, and the rest goes on.
+ *
+ * QPs first: a task that runs on a stopped QP only waits, but one that is faster than its QP may time out.
+ *
+ * @throws RoamError RESUME_FAILED when no task goes on
+ */
 export async function resumeTree(pids: number[], stopped: number[]) {
-  const counts = await withContexts(pids, async (contexts) => {
-    let qps = 0;
-    for (const context of contexts) {
-      context.resume();
-      qps += context.listQps().length;
+  const warnings: string[] = [];
+  const attempt = (what: string, work: () => void) => {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      warnings.push(`${what}: ${(error as Error).message}`);
+      return false;
     }
-    return { contexts: contexts.length, qps };
+  };
+  const contexts = await withContexts(pids, (all) => {
+    for (const context of all)
+      attempt(`resuming ${context.device} of process ${context.pid}`, () => context.resume());
+    return all.length;
+  }).catch((error: Error) => {
+    warnings.push(`resuming the QPs: ${error.message}`);
+    return 0;
   });
-  for (const pid of pids) if (!stopped.includes(pid)) process.kill(pid, 'SIGCONT');
-  return counts;
+  const wanted = pids.filter((pid) => !stopped.includes(pid));
+  const running = wanted.filter((pid) => attempt(`process ${pid}`, () => process.kill(pid, 'SIGCONT')));
+  if (wanted.length > 0 && running.length === 0) throw new RoamError('RESUME_FAILED', warnings.join('; '));
+  return { contexts, warnings };
 }
 
 /** QPNs whose peers have not acknowledged Resume yet. */
@@ -95,8 +113,15 @@ export function stillResuming(pids: number[]): Promise<number[]> {
 /** Kills what a failed restore left: only descendants of this process, because a pid may be another's. */
 export async function killTasks(pids: number[]): Promise<void> {
   const wanted = new Set(pids);
-  const own = (await processTree(process.pid)).filter(({ pid }) => wanted.has(pid));
-  for (const { pid } of own) process.kill(pid, 'SIGKILL');
+  // Children first: the end of a parent would set a stopped child free before its turn comes.
+  const own = (await processTree(process.pid)).filter(({ pid }) => wanted.has(pid)).reverse();
+  for (const { pid } of own) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
   for (const { pid } of own) {
     for (let tries = 0; tries < 500 && (await isAlive(pid)); tries++) await sleep(10);
   }

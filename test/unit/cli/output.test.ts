@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byteCount, errorObject, errorText, table } from '../../../src/cli/output.js';
+import { byteCount, errorObject, errorText, migrationProgress, table } from '../../../src/cli/output.js';
 import { MigrationError } from '../../../src/errors.js';
 import { PreflightError } from '../../../src/migrate/index.js';
 
@@ -46,5 +46,17 @@ describe('table', () => {
 
   it('writes sizes in the largest unit', () => {
     expect([12, 2048, 3 * 1048576].map(byteCount)).toEqual(['12 B', '2.0 KiB', '3.0 MiB']);
+  });
+});
+
+describe('progress on a terminal', () => {
+  it('leaves Ctrl-C to the migration, and comes to rest when the rest is not reached', async () => {
+    const before = process.listenerCount('SIGINT');
+    const terminal = { isTTY: true, write: () => true } as unknown as NodeJS.WriteStream;
+    const progress = await migrationProgress(terminal, ['preflight', 'dump', 'cleanup']);
+    progress.onEvent({ type: 'start', phase: 'preflight' });
+    expect(process.listenerCount('SIGINT')).toBe(before);
+    progress.onEvent({ type: 'end', phase: 'preflight', ms: 1 });
+    await progress.done();
   });
 });

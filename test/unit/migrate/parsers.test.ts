@@ -4,7 +4,7 @@ import { parseCidr } from '../../../src/migrate/address.js';
 import { shellQuote } from '../../../src/migrate/agent/client.js';
 import { lockTables } from '../../../src/migrate/dump.js';
 import { gidOf } from '../../../src/migrate/gid.js';
-import { mappedFiles, parseStat, statusBytes } from '../../../src/migrate/proc.js';
+import { mappedFiles, parseFate, parseStat, statusBytes } from '../../../src/migrate/proc.js';
 import { parseKey } from '../../../src/migrate/rdma.js';
 import { parseTarget } from '../../../src/migrate/source.js';
 import { decodeAddress, lockRuleset, parseSocketTable } from '../../../src/migrate/tcp.js';
@@ -26,6 +26,18 @@ describe('proc', () => {
   it('reads memory from status', () => {
     expect(statusBytes('VmPeak:\t  99 kB\nVmRSS:\t   12 kB\nVmSwap:\t 0 kB\n', 'VmRSS')).toBe(12288);
     expect(statusBytes('Name:\tkthreadd\n', 'VmRSS')).toBe(0);
+  });
+
+  it('takes neither a frozen nor a dying process for a living one', () => {
+    const status = (state: string, tracer: number, pending: string) =>
+      `Name:\tx\nState:\t${state} (something)\nTracerPid:\t${tracer}\nSigPnd:\t0000000000000000\nShdPnd:\t${pending}\n`;
+    const none = '0000000000000000';
+    expect(parseFate(status('S', 0, none))).toBe('alive');
+    expect(parseFate(status('S', 0, '0000000000004000'))).toBe('alive');
+    expect(parseFate(status('S', 7, none))).toBe('held');
+    expect(parseFate(status('R', 0, '0000000000000100'))).toBe('held');
+    expect(parseFate(status('Z', 0, none))).toBe('dead');
+    expect(parseFate('')).toBe('dead');
   });
 
   it('lists mapped files once, without devices, deleted files and anonymous memory', () => {
