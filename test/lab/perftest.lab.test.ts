@@ -1,14 +1,48 @@
 import { describe, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
-import { runMigration } from './support/perftest.js';
+import { type MigrationCase, runMigration } from './support/perftest.js';
+
+const MIB = 1048576;
+
+type Case = Omit<MigrationCase, 'from' | 'to' | 'peer'>;
+
+const CASES: Case[] = [
+  { tool: 'ib_send_bw', args: ['-b'], moving: 'server', address: 'changed', size: 65536 },
+  { tool: 'ib_send_bw', args: ['-b', '-e'], moving: 'client', address: 'floating', size: 8192, qps: 16 },
+  { tool: 'ib_send_bw', moving: 'server', address: 'floating', size: 2 },
+  { tool: 'ib_send_lat', moving: 'server', address: 'changed', size: 2 },
+  { tool: 'ib_send_lat', args: ['-e'], moving: 'client', address: 'floating', size: 8192 },
+  { tool: 'ib_write_bw', moving: 'client', address: 'changed', size: 8192 },
+  { tool: 'ib_write_bw', moving: 'server', address: 'floating', size: MIB },
+  { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
+  { tool: 'ib_read_bw', moving: 'client', address: 'changed', size: MIB },
+  { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },
+  { tool: 'ib_atomic_bw', moving: 'server', address: 'floating' },
+  { tool: 'ib_atomic_bw', args: ['-e'], moving: 'client', address: 'changed' },
+];
+
+const title = ({ tool, args = [], size, qps = 1, moving, address }: Case) =>
+  `${[tool, ...args].join(' ')}${size ? `, ${size} bytes` : ''}, ${qps} QP: the ${moving}, ${address} address`;
 
 describe('an unmodified perftest moves in mid-transfer', () => {
   useSweptLab();
 
-  it.each([
-    { tool: 'ib_write_bw', args: [], moving: 'client', address: 'changed', size: 8192 },
-    { tool: 'ib_atomic_bw', args: [], moving: 'server', address: 'floating' },
-  ] as const)('$tool $args, $size bytes, $qps QPs: $moving, $address address', async (options) => {
-    await runMigration({ ...options, args: [...options.args], from: 'a', to: 'b', peer: 'c' });
+  it.each(CASES.map((options) => ({ title: title(options), options })))('$title', async ({ options }) => {
+    await runMigration({ ...options, from: 'a', to: 'b', peer: 'c' });
+  });
+
+  it('two nodes: the server moves to the host of its client', async () => {
+    await runMigration({
+      tool: 'ib_send_bw',
+      args: ['-b'],
+      moving: 'server',
+      address: 'changed',
+      size: 8192,
+      // Both nodes of the move poll. What is left then is done at once.
+      seconds: 90,
+      from: 'a',
+      to: 'c',
+      peer: 'c',
+    });
   });
 });

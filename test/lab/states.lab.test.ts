@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { useSweptLab } from '../support/hooks.js';
-import { lines, script } from '../support/lab.js';
-import { move, signal, startWorkload, verdicts } from '../support/verdict.js';
+import { useSweptLab } from './support/hooks.js';
+import { lines, script } from './support/lab.js';
+import { move, signal, startWorkload, verdicts } from './support/verdict.js';
 
 describe('the six states of a QP', () => {
   useSweptLab();
