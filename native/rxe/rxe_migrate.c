@@ -20,6 +20,25 @@ static unsigned int rxe_migr_last_mrn = RXE_MIN_MR_INDEX - 1;
 static unsigned int rxe_migr_max_qpn = RXE_MAX_QP_INDEX;
 static unsigned int rxe_migr_max_mrn = RXE_MAX_MR_INDEX;
 
+/*
+ * As rxe_pool_get_index(), for objects that are not freed by RCU: the lock
+ * that takes an object out of its pool keeps it from being freed meanwhile.
+ */
+void *rxe_migr_get(struct rxe_pool *pool, u32 index)
+{
+	struct rxe_pool_elem *elem;
+	void *obj = NULL;
+	unsigned long irq;
+
+	xa_lock_irqsave(&pool->xa, irq);
+	elem = xa_load(&pool->xa, index);
+	if (elem && kref_get_unless_zero(&elem->ref_cnt))
+		obj = elem->obj;
+	xa_unlock_irqrestore(&pool->xa, irq);
+
+	return obj;
+}
+
 static struct rxe_pool *rxe_migr_pool(struct rxe_dev *rxe, const unsigned int *last)
 {
 	return last == &rxe_migr_last_qpn ? &rxe->qp_pool : &rxe->mr_pool;
@@ -107,8 +126,22 @@ void rxe_migr_ctx_init(struct rxe_ucontext *uc)
 	uc->migr.state = ROAM_RXE_CTX_LIVE;
 }
 
+/* A queue that is mapped through another context's file outlives its own. */
+static void rxe_migr_forget_queues(struct rxe_ucontext *uc)
+{
+	struct rxe_dev *rxe = to_rdev(uc->ibuc.device);
+	struct rxe_mmap_info *ip, *next;
+
+	spin_lock_bh(&rxe->pending_lock);
+	list_for_each_entry_safe(ip, next, &rxe->pending_mmaps, pending_mmaps)
+		if (ip->context == &uc->ibuc)
+			list_del_init(&ip->pending_mmaps);
+	spin_unlock_bh(&rxe->pending_lock);
+}
+
 void rxe_migr_ctx_exit(struct rxe_ucontext *uc)
 {
+	rxe_migr_forget_queues(uc);
 	if (uc->migr.mm)
 		mmdrop(uc->migr.mm);
 	uc->migr.mm = NULL;
@@ -127,7 +160,10 @@ void rxe_migr_qp_init(struct rxe_qp *qp)
 	qp->migr.dead = false;
 }
 
-/* Before the QP is taken out of its pool: no work item outlives it. */
+/*
+ * Before the QP is taken out of its pool: no work item outlives it, not even
+ * one that a RESUME under way would queue.
+ */
 void rxe_migr_qp_kill(struct rxe_qp *qp)
 {
 	unsigned long irq;
@@ -136,8 +172,8 @@ void rxe_migr_qp_kill(struct rxe_qp *qp)
 	qp->migr.dead = true;
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 
-	cancel_work_sync(&qp->migr.news_work);
-	cancel_delayed_work_sync(&qp->migr.resume_work);
+	disable_work_sync(&qp->migr.news_work);
+	disable_delayed_work_sync(&qp->migr.resume_work);
 }
 
 /* A reset drains the tasks as a freeze does, and must not meet one. */
@@ -155,6 +191,7 @@ void rxe_migr_qp_reset_end(struct rxe_qp *qp)
 	WRITE_ONCE(qp->migr.flags, qp->migr.flags &
 		   ~(unsigned long)(ROAM_RXE_PAUSED | ROAM_RXE_RESUMING));
 	qp->migr.peer_epoch = 0;
+	qp->migr.nak_epoch = 0;
 	qp->migr.news.pending = false;
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 	mutex_unlock(&qp->migr.mutex);

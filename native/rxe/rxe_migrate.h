@@ -46,6 +46,7 @@ extern const struct uapi_definition rxe_migr_uapi_defs[];
 /* rxe_migrate.c: module, device, context, QP lifetimes */
 int rxe_migr_init(void);
 void rxe_migr_exit(void);
+void *rxe_migr_get(struct rxe_pool *pool, u32 index);
 void rxe_migr_dev_add(struct rxe_dev *rxe);
 void rxe_migr_dev_del(struct rxe_dev *rxe);
 void rxe_migr_ctx_init(struct rxe_ucontext *uc);

@@ -24,7 +24,7 @@ void rxe_migr_buf_free(struct rxe_migr_buf *buf);
 /* Calls one for every object of a pool that belongs to uc, holding it. */
 #define rxe_migr_for_each(uc, pool, index, elem, obj, uobj_of)			\
 	xa_for_each(&(pool)->xa, index, elem)					\
-		for (obj = rxe_pool_get_index(pool, index); obj;		\
+		for (obj = rxe_migr_get(pool, index); obj;		\
 		     rxe_put(obj), obj = NULL)					\
 			if (rxe_migr_owns(uc, uobj_of))
 

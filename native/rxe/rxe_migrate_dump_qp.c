@@ -207,7 +207,7 @@ int rxe_migr_list(struct rxe_dev *rxe, struct rxe_ucontext *uc,
 	unsigned long index;
 
 	xa_for_each(&rxe->qp_pool.xa, index, elem) {
-		struct rxe_qp *qp = rxe_pool_get_index(&rxe->qp_pool, index);
+		struct rxe_qp *qp = rxe_migr_get(&rxe->qp_pool, index);
 
 		if (!qp)
 			continue;

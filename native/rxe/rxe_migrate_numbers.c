@@ -182,7 +182,7 @@ static void rxe_migr_pin_work(struct work_struct *work)
 
 	kthread_use_mm(mm);
 	xa_for_each(&rxe->mr_pool.xa, index, elem) {
-		struct rxe_mr *mr = rxe_pool_get_index(&rxe->mr_pool, index);
+		struct rxe_mr *mr = rxe_migr_get(&rxe->mr_pool, index);
 
 		if (!mr)
 			continue;

@@ -8,6 +8,8 @@
 #include "rxe_task.h"
 #include "rxe_migrate_dump.h"
 
+#define RXE_MIGR_MAX_EVENTS	(1U << 20)
+
 /* Reads through a record; len never exceeds what is left. */
 struct rxe_migr_cursor {
 	const u8	*pos;
@@ -84,8 +86,8 @@ int rxe_migr_restore_cq(struct rxe_cq *cq, const void *data, size_t len)
 	if (!d || !!d->channel != !!evq)
 		return -EINVAL;
 	ring = rxe_migr_take_ring(&c, &d->q, cq->queue);
-	/* as many unread events as completions could have caused */
-	if (!ring || d->comp_events_pending > cq->queue->index_mask + 1)
+	/* any number can wait that nobody reads, but each costs memory here */
+	if (!ring || d->comp_events_pending > RXE_MIGR_MAX_EVENTS)
 		return -EINVAL;
 
 	spin_lock_irqsave(&cq->cq_lock, irq);
@@ -138,10 +140,17 @@ static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 		p->wqe = rxe_migr_take(&c, d->recv_wqe_len);
 		if (!p->wqe || p->wqe->dma.num_sge > qp->rq.max_sge ||
 		    p->wqe->dma.num_sge > RXE_MAX_SGE ||
+		    (p->wqe->dma.cur_sge && p->wqe->dma.cur_sge >= p->wqe->dma.num_sge) ||
 		    d->recv_wqe_len != sizeof(*p->wqe) +
 				p->wqe->dma.num_sge * sizeof(struct rxe_sge))
 			return -EINVAL;
 	}
+
+	/* in the middle of a SEND: the rest needs a place to go */
+	if (!p->wqe && d->state != IB_QPS_ERR &&
+	    ((s32)d->resp_opcode == IB_OPCODE_RC_SEND_FIRST ||
+	     (s32)d->resp_opcode == IB_OPCODE_RC_SEND_MIDDLE))
+		return -EINVAL;
 
 	p->sq = rxe_migr_take_ring(&c, &d->sq, qp->sq.queue);
 	p->rq = rxe_migr_take_ring(&c, &d->rq, qp->rq.queue);
@@ -308,7 +317,7 @@ int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 	unsigned long irq;
 	int err;
 
-	if (qp_type(qp) != IB_QPT_RC)
+	if (qp_type(qp) != IB_QPT_RC || qp->srq)
 		return -EOPNOTSUPP;
 
 	mutex_lock(&qp->migr.mutex);
@@ -335,7 +344,7 @@ int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 	spin_lock_irqsave(&qp->migr.lock, irq);
 	qp->migr.epoch = p.d->epoch;
 	qp->migr.peer_epoch = p.d->peer_epoch;
-	WRITE_ONCE(qp->migr.flags, qp->migr.flags |
+	WRITE_ONCE(qp->migr.flags, (qp->migr.flags & ~(unsigned long)ROAM_RXE_PAUSED) |
 		   (p.d->migr_state & ROAM_RXE_PAUSED));
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 	rxe_migr_thaw(qp);

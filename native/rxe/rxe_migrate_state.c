@@ -11,6 +11,13 @@
 #define RXE_MIGR_RESUME_FIRST	msecs_to_jiffies(20)
 #define RXE_MIGR_RESUME_LAST	msecs_to_jiffies(1000)
 
+/* Requests that a requester sends ahead of their acknowledgements, in PSNs,
+ * READs aside; with room for what crosses on the way.
+ */
+#define RXE_MIGR_UNDER_WAY	(2 * RXE_MAX_UNACKED_PSNS)
+/* More would let any PSN pass. */
+#define RXE_MIGR_READ_PSNS_MAX	(1U << 22)
+
 static void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long set)
 {
 	unsigned long irq;
@@ -216,18 +223,19 @@ void rxe_migr_resume_work(struct work_struct *work)
 {
 	struct rxe_qp *qp = container_of(to_delayed_work(work), struct rxe_qp,
 					 migr.resume_work);
-	unsigned long delay, irq;
+	unsigned long delay;
 
-	spin_lock_irqsave(&qp->migr.lock, irq);
-	if (qp->migr.dead || !(qp->migr.flags & ROAM_RXE_RESUMING)) {
-		spin_unlock_irqrestore(&qp->migr.lock, irq);
+	/* A stop holds the mutex while it waits for this work. */
+	if (!mutex_trylock(&qp->migr.mutex)) {
+		queue_delayed_work(system_unbound_wq, &qp->migr.resume_work, 1);
 		return;
 	}
-	spin_unlock_irqrestore(&qp->migr.lock, irq);
 
+	if (!(READ_ONCE(qp->migr.flags) & ROAM_RXE_RESUMING))
+		goto out;
 	if (!rxe_migr_connected(qp)) {
 		rxe_migr_set(qp, ROAM_RXE_RESUMING, 0);
-		return;
+		goto out;
 	}
 
 	/* An address that has just come here gets its GID a moment later. */
@@ -237,6 +245,8 @@ void rxe_migr_resume_work(struct work_struct *work)
 	delay = RXE_MIGR_RESUME_FIRST << min(qp->migr.resume_tries++, 10U);
 	queue_delayed_work(system_unbound_wq, &qp->migr.resume_work,
 			   min_t(unsigned long, delay, RXE_MIGR_RESUME_LAST));
+out:
+	mutex_unlock(&qp->migr.mutex);
 }
 
 static bool rxe_migr_take_news(struct rxe_qp *qp, struct rxe_migr_news *news)
@@ -251,6 +261,17 @@ static bool rxe_migr_take_news(struct rxe_qp *qp, struct rxe_migr_news *news)
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 
 	return pending;
+}
+
+/* Unless the peer has said meanwhile that it is stopped again. */
+static void rxe_migr_unpause(struct rxe_qp *qp, u32 epoch)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&qp->migr.lock, irq);
+	if (psn_compare(epoch & AETH_MSN_MASK, qp->migr.nak_epoch) >= 0)
+		WRITE_ONCE(qp->migr.flags, qp->migr.flags & ~(unsigned long)ROAM_RXE_PAUSED);
+	spin_unlock_irqrestore(&qp->migr.lock, irq);
 }
 
 static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *news)
@@ -269,6 +290,60 @@ static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *new
 	sk_dst_reset(qp->sk->sk);
 }
 
+/* PSNs that the READs among the posted requests take; the ring is the application's to spoil. */
+static u32 rxe_migr_posted_reads(struct rxe_qp *qp)
+{
+	struct rxe_queue *q = qp->sq.queue;
+	u32 index = queue_get_consumer(q, QUEUE_TYPE_FROM_CLIENT);
+	u32 end = queue_get_producer(q, QUEUE_TYPE_FROM_CLIENT) & q->index_mask;
+	u64 psns = 0;
+
+	for (; index != end; index = queue_next_index(q, index)) {
+		const struct rxe_send_wqe *wqe = queue_addr_from_index(q, index);
+
+		if (wqe->wr.opcode == IB_WR_RDMA_READ)
+			psns += READ_ONCE(wqe->dma.length) / qp->mtu + 1;
+	}
+	return min_t(u64, psns, RXE_MIGR_READ_PSNS_MAX);
+}
+
+/* PSNs that the READs take which this responder may have to answer once more. */
+static u32 rxe_migr_answered_reads(struct rxe_qp *qp)
+{
+	u64 psns = 0;
+	u32 i;
+
+	for (i = 0; qp->resp.resources && i < qp->attr.max_dest_rd_atomic; i++) {
+		const struct resp_res *res = &qp->resp.resources[i];
+
+		if (res->type == RXE_READ_MASK)
+			psns += ((res->last_psn - res->first_psn) & BTH_PSN_MASK) + 1;
+	}
+	return min_t(u64, psns, RXE_MIGR_READ_PSNS_MAX);
+}
+
+/*
+ * Both ends' PSNs must fit together: what either has not seen acknowledged is
+ * what the other received last, and no more than can be under way.
+ */
+static bool rxe_migr_psns_fit(struct rxe_qp *qp, const struct rxe_migr_news *news)
+{
+	u32 behind;
+
+	if (news->no_requester) {
+		if (qp->resp.psn != qp->attr.rq_psn)
+			return false;
+	} else {
+		behind = (qp->resp.psn - news->comp_psn) & BTH_PSN_MASK;
+		if (behind > RXE_MIGR_UNDER_WAY + rxe_migr_answered_reads(qp))
+			return false;
+	}
+	if (qp_state(qp) < IB_QPS_RTS)
+		return true;
+	behind = (news->resp_psn - qp->comp.psn) & BTH_PSN_MASK;
+	return behind <= RXE_MIGR_UNDER_WAY + rxe_migr_posted_reads(qp);
+}
+
 /* The peer has moved, or has come back to where it was. */
 void rxe_migr_news_work(struct work_struct *work)
 {
@@ -276,17 +351,25 @@ void rxe_migr_news_work(struct work_struct *work)
 	struct rxe_migr_news news;
 
 	mutex_lock(&qp->migr.mutex);
-	if (!rxe_migr_take_news(qp, &news) || !rxe_migr_connected(qp))
+	if (!rxe_migr_take_news(qp, &news) || !rxe_migr_connected(qp) ||
+	    qp->migr.flags & ROAM_RXE_STOPPED)
 		goto out;
 
 	rxe_migr_freeze(qp);
+	/* An older stop's Resume came late: the peer is not there any more. */
+	if ((s32)(news.epoch - qp->migr.peer_epoch) < 0 ||
+	    !rxe_migr_psns_fit(qp, &news)) {
+		rxe_migr_thaw(qp);
+		atomic64_inc(&to_rdev(qp->ibqp.device)->migr.resume_refused);
+		goto out;
+	}
 	rxe_migr_set_peer(qp, &news);
 	/* Told once is told: a repeated Resume must not start a new retry. */
 	if (qp->migr.peer_epoch != news.epoch ||
 	    qp->migr.flags & ROAM_RXE_PAUSED) {
 		qp->migr.peer_epoch = news.epoch;
 		rxe_migr_rewind(qp);
-		rxe_migr_set(qp, ROAM_RXE_PAUSED, 0);
+		rxe_migr_unpause(qp, news.epoch);
 	}
 	rxe_migr_thaw(qp);
 

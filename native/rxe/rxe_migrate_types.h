@@ -46,6 +46,8 @@ struct rxe_migr_news {
 	u8			network_type;
 	u8			smac[6];
 	u32			epoch;
+	u32			comp_psn, resp_psn;	/* of the peer */
+	bool			no_requester;	/* comp_psn means nothing */
 	struct in6_addr		saddr;		/* IPv4 in the first word */
 };
 
@@ -64,6 +66,7 @@ struct rxe_migr_qp {
 	bool			dead;		/* no work may be queued any more */
 	u32			epoch;
 	u32			peer_epoch;
+	u32			nak_epoch;	/* 24 bits, of the last NAK-stopped that counted */
 	unsigned int		resume_tries;
 	struct rxe_migr_news	news;
 	struct work_struct	news_work;

@@ -145,7 +145,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_DUMP)(struct uverbs_attr_bundle *attrs
 static int rxe_migr_one(struct rxe_dev *rxe, struct rxe_ucontext *uc, u32 qpn,
 			int (*fn)(struct rxe_qp *qp))
 {
-	struct rxe_qp *qp = rxe_pool_get_index(&rxe->qp_pool, qpn);
+	struct rxe_qp *qp = rxe_migr_get(&rxe->qp_pool, qpn);
 	int err;
 
 	if (!qp)

@@ -91,31 +91,20 @@ static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
 	unsigned long irq;
 
 	/* It must answer a request that is outstanding. */
-	if (qp_type(qp) != IB_QPT_RC ||
-	    psn_compare(pkt->psn, READ_ONCE(qp->comp.psn)) < 0)
+	if (qp_type(qp) != IB_QPT_RC || qp_state(qp) < IB_QPS_RTS ||
+	    psn_compare(pkt->psn, READ_ONCE(qp->comp.psn)) < 0 ||
+	    psn_compare(pkt->psn, READ_ONCE(qp->req.psn)) >= 0)
 		return;
 
 	atomic64_inc(&rxe->migr.nak_rcvd);
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
-	if (aeth_msn(pkt) != (qp->migr.peer_epoch & AETH_MSN_MASK))
+	/* Not one that the Resume of the same or of a later stop has overtaken. */
+	if (psn_compare(aeth_msn(pkt), qp->migr.peer_epoch & AETH_MSN_MASK) > 0) {
+		qp->migr.nak_epoch = aeth_msn(pkt);
 		WRITE_ONCE(qp->migr.flags, qp->migr.flags | ROAM_RXE_PAUSED);
+	}
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
-}
-
-/* Both ends' PSNs must fit together: what the peer has not seen acknowledged
- * is not beyond what we have received, and the other way round.
- */
-static bool rxe_migr_psns_fit(struct rxe_qp *qp, const struct rxe_migr_resume *msg)
-{
-	u32 peer_comp = be32_to_cpu(msg->comp_psn) & BTH_PSN_MASK;
-	u32 peer_resp = be32_to_cpu(msg->resp_psn) & BTH_PSN_MASK;
-
-	if (!(msg->flags & cpu_to_be16(RXE_MIGR_NO_REQUESTER)) &&
-	    psn_compare(qp->resp.psn, peer_comp) < 0)
-		return false;
-	return qp_state(qp) < IB_QPS_RTS ||
-	       psn_compare(peer_resp, qp->comp.psn) >= 0;
 }
 
 static void rxe_migr_take_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
@@ -128,15 +117,23 @@ static void rxe_migr_take_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 	u8 network_type = skb->protocol == htons(ETH_P_IP) ?
 			  RXE_NETWORK_TYPE_IPV4 : RXE_NETWORK_TYPE_IPV6;
 
-	if (network_type != qp->pri_av.network_type ||
-	    !rxe_migr_psns_fit(qp, msg)) {
+	if (network_type != qp->pri_av.network_type) {
 		atomic64_inc(&rxe->migr.resume_refused);
 		return;
 	}
 	atomic64_inc(&rxe->migr.resume_rcvd);
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
+	/*
+	 * What a stopped QP did with it would not be in its dump any more. The
+	 * peer says it again until this end runs.
+	 */
+	if (qp->migr.flags & ROAM_RXE_STOPPED)
+		goto out;
 	news->pending = true;
+	news->comp_psn = be32_to_cpu(msg->comp_psn) & BTH_PSN_MASK;
+	news->resp_psn = be32_to_cpu(msg->resp_psn) & BTH_PSN_MASK;
+	news->no_requester = msg->flags & cpu_to_be16(RXE_MIGR_NO_REQUESTER);
 	news->network_type = network_type;
 	news->epoch = be32_to_cpu(msg->epoch);
 	memset(&news->saddr, 0, sizeof(news->saddr));
@@ -153,6 +150,7 @@ static void rxe_migr_take_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 		eth_zero_addr(news->smac);
 	if (!qp->migr.dead)
 		queue_work(system_unbound_wq, &qp->migr.news_work);
+out:
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 }
 

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
-import { useSweptLab } from '../support/hooks.js';
-import { pacedLink } from '../support/pace.js';
+import { useSweptLab } from './support/hooks.js';
+import { pacedLink } from './support/pace.js';
 import {
   goodVerdicts,
   move,
@@ -8,7 +8,7 @@ import {
   signal,
   startWorkload,
   type WorkloadOptions,
-} from '../support/verdict.js';
+} from './support/verdict.js';
 
 const WORKLOAD: WorkloadOptions = {
   server: 'a',
@@ -23,18 +23,18 @@ describe('with packets lost and repeated', () => {
 
   it('every byte arrives once, without a move', async () => {
     const test = await startWorkload(WORKLOAD);
-    await progresses(test.stayer, 1000);
-    await progresses(test.mover, 1000);
+    await progresses(test.stayer, 150);
+    await progresses(test.mover, 150);
     await signal(test.mover, 'USR1');
     await goodVerdicts(test);
   });
 
   it('every byte arrives once, with a move', async () => {
     const test = await startWorkload(WORKLOAD);
-    await progresses(test.stayer, 200);
+    await progresses(test.stayer, 100);
     await move(test, 'b');
-    await progresses(test.mover, 200);
-    await progresses(test.stayer, 200);
+    await progresses(test.mover, 100);
+    await progresses(test.stayer, 100);
     await signal(test.mover, 'USR1');
     await goodVerdicts(test);
   });
