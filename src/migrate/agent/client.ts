@@ -28,6 +28,8 @@ export class AgentError extends RoamError {
 export const SSH_OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=5'];
 
 const PING_INTERVAL_MS = 5000;
+/** An agent that has spoken once and then does not answer a ping for so long hangs: its host is as good as lost. */
+const SILENCE_MS = 60_000;
 
 /** Quotes an argument for the shell that sshd starts. */
 export function shellQuote(word: string): string {
@@ -45,6 +47,8 @@ export class AgentClient implements AsyncDisposable {
   #gone?: Error;
   #stderr = '';
   #timer: NodeJS.Timeout;
+  /** When the agent was last heard. */
+  #heard?: number;
 
   private constructor(
     private readonly host: string,
@@ -56,7 +60,11 @@ export class AgentClient implements AsyncDisposable {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4000);
     });
     void exited.then((end) => this.#fail(this.#explain(end.exitCode)));
-    this.#timer = setInterval(() => void this.request('ping', {}).catch(() => {}), PING_INTERVAL_MS);
+    this.#timer = setInterval(() => {
+      // Its end rejects every request, and a rollback is not kept waiting.
+      if (this.#heard !== undefined && performance.now() - this.#heard > SILENCE_MS) child.kill('SIGKILL');
+      else void this.request('ping', {}).catch(() => {});
+    }, PING_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -106,6 +114,7 @@ export class AgentClient implements AsyncDisposable {
   }
 
   #receive(line: string): void {
+    this.#heard = performance.now();
     let response: AgentResponse;
     try {
       response = JSON.parse(line) as AgentResponse;
@@ -138,7 +147,10 @@ export class AgentClient implements AsyncDisposable {
       });
     }
     if (exitCode < 0) {
-      return new RoamError('AGENT_GONE', `the connection to ${this.host} was lost: ssh was killed`);
+      return new RoamError(
+        'AGENT_GONE',
+        `the connection to ${this.host} was lost: ssh was killed, or nothing came`,
+      );
     }
     return new RoamError('AGENT_GONE', `the agent on ${this.host} ended (exit code ${exitCode}): ${words}`);
   }
