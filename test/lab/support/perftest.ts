@@ -115,7 +115,8 @@ async function endOf(name: NodeName, role: 'server' | 'client', timeout: number)
   });
   const rows = output
     .split('\n')
-    .filter((line) => /^ *\d+ +\d+ +[\d.]+/.test(line))
+    // A processor whose frequency could not be measured makes times infinite.
+    .filter((line) => /^ *\d+ +\d+ +([\d.]+|inf) /.test(line))
     .map((line) => line.trim().split(/\s+/).map(Number));
   return { exitCode: Number(/^exit-code (\d+)$/m.exec(output)?.[1] ?? -1), output, rows };
 }
