@@ -53,7 +53,7 @@ function command({ iterations, size }: WorkloadPlan, gidIndex: number): string[]
 
 /** Iterations in the line of results: `65536  1000  ...`. */
 export function completedIterations(output: string, size: number): number {
-  const match = new RegExp(`^\\s*${size}\\s+(\\d+)\\s+[\\d.]+`, 'm').exec(output);
+  const match = new RegExp(`^\\s*${size}\\s+(\\d+)\\s+(?:[\\d.]+|inf)`, 'm').exec(output);
   return match ? Number(match[1]) : 0;
 }
 
