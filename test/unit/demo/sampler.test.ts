@@ -42,7 +42,9 @@ describe('completedIterations', () => {
     const output =
       ' #bytes     #iterations    BW peak[MiB/sec]\n 65536      4000             4.09      1.80   \t\t     0.000029\n';
     expect(completedIterations(output, 65536)).toBe(4000);
-    expect(completedIterations(' 65536      4000             inf      inf   \t\t     inf\n', 65536)).toBe(4000);
+    expect(completedIterations(' 65536      4000             inf      inf   \t\t     inf\n', 65536)).toBe(
+      4000,
+    );
     expect(completedIterations(output, 1024)).toBe(0);
     expect(completedIterations('Waiting for client to connect', 65536)).toBe(0);
   });
