@@ -9,6 +9,9 @@
  */
 #include "../../core/uverbs.h"
 
+/* Any number can wait that nobody reads, but each costs memory at a restore. */
+#define RXE_MIGR_MAX_EVENTS	(1U << 20)
+
 /* A buffer that grows. After an error nothing more is added. */
 struct rxe_migr_buf {
 	u8	*data;

@@ -148,7 +148,8 @@ int rxe_migr_restore_async(struct rxe_ucontext *uc, struct ib_uverbs_async_event
 	int err;
 
 	if (len < sizeof(*d) || d->rec.type != ROAM_RXE_T_ASYNC ||
-	    d->event_count > (len - sizeof(*d)) / sizeof(*events))
+	    d->event_count > (len - sizeof(*d)) / sizeof(*events) ||
+	    d->event_count > RXE_MIGR_MAX_EVENTS)
 		return -EINVAL;
 
 	for (i = 0; i < d->event_count; i++) {

@@ -8,8 +8,6 @@
 #include "rxe_task.h"
 #include "rxe_migrate_dump.h"
 
-#define RXE_MIGR_MAX_EVENTS	(1U << 20)
-
 /* Reads through a record; len never exceeds what is left. */
 struct rxe_migr_cursor {
 	const u8	*pos;
@@ -86,7 +84,6 @@ int rxe_migr_restore_cq(struct rxe_cq *cq, const void *data, size_t len)
 	if (!d || !!d->channel != !!evq)
 		return -EINVAL;
 	ring = rxe_migr_take_ring(&c, &d->q, cq->queue);
-	/* any number can wait that nobody reads, but each costs memory here */
 	if (!ring || d->comp_events_pending > RXE_MIGR_MAX_EVENTS)
 		return -EINVAL;
 

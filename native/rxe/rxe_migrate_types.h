@@ -42,7 +42,6 @@ struct rxe_migr_ctx {
 /* The peer's Resume as it came in, until the work item has acted on it. */
 struct rxe_migr_news {
 	bool			pending;
-	bool			loopback;
 	u8			network_type;
 	u8			smac[6];
 	u32			epoch;
