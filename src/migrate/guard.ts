@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { programFile } from '../package-root.js';
 import { addAddress, announce, arpAnnouncer, type Cidr } from './address.js';
 import { fateOf, processTree } from './proc.js';
-import { withContexts } from './rdma.js';
+import { resumeContexts } from './rdma.js';
 
 export interface GuardOrder {
   pid: number;
@@ -80,7 +80,6 @@ async function takeAddressBack({ cidr, dev }: NonNullable<GuardOrder['address']>
 
 async function resumeAll(pid: number): Promise<void> {
   const pids = (await processTree(pid)).map((task) => task.pid);
-  await withContexts(pids, (contexts) => {
-    for (const context of contexts) context.resume();
-  });
+  const { failures } = await resumeContexts(pids);
+  if (failures.length > 0) throw new Error(failures.join('; '));
 }

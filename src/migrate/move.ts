@@ -2,7 +2,6 @@
 
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CriuError, MigrationError, RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
@@ -13,14 +12,13 @@ import { type Frozen, readFrozen } from './frozen.js';
 import { keepCriuLog } from './logs.js';
 import type { Phases } from './phases.js';
 import { fateOf, lives } from './proc.js';
-import { withContexts } from './rdma.js';
+import { resumeContexts } from './rdma.js';
+import { unsettledQps } from './settle.js';
 import type { SourceFacts } from './source.js';
 import { sameEnds } from './tcp.js';
 import type { TarSink } from './transfer.js';
 import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects } from './types.js';
 
-const DEFAULT_SETTLE_MS = 30_000;
-const SETTLE_POLL_MS = 100;
 /** A large process takes its time to die. */
 const FATE_TIMEOUT_MS = 30_000;
 
@@ -105,7 +103,8 @@ export class Move {
     } catch (error) {
       if (commit) {
         // CRIU ended between the go-ahead and its answer: who owns the process has to be looked up.
-        if ((await fateOf(source.pid, FATE_TIMEOUT_MS)) !== 'dead') throw commit.fail(error, here);
+        // What is still dying after that long dies: undoing the destination would lose the process.
+        if ((await fateOf(source.pid, FATE_TIMEOUT_MS)) === 'alive') throw commit.fail(error, here);
         phases.warn(`CRIU did not confirm the end of process ${source.pid}: ${(error as Error).message}`);
         commit.end();
         return;
@@ -194,23 +193,15 @@ export class Move {
     this.#frozenMs = Math.round(performance.now() - this.#frozenAt);
   }
 
-  /** Every peer must have acknowledged Resume; one that does not is reported, not waited for without end. */
   async #settle(): Promise<void> {
     const { phases, agent, options } = this.c;
     if (this.#frozen.contexts === 0) return;
     this.#objects = await agent.request('objects', { pids: this.#frozen.pids });
-    const deadline = performance.now() + (options.settleTimeoutMs ?? DEFAULT_SETTLE_MS);
-    for (;;) {
-      const waiting = await agent.request('resuming', { pids: this.#frozen.pids });
-      if (waiting.length === 0) return;
-      if (performance.now() > deadline) {
-        phases.warn(
-          `no acknowledgement of Resume yet for QP ${waiting.join(', ')}: their peers are unreachable or gone`,
-        );
-        return;
-      }
-      await sleep(SETTLE_POLL_MS);
-    }
+    const waiting = await unsettledQps(agent, this.#frozen.pids, options.settleTimeoutMs);
+    if (waiting.length > 0)
+      phases.warn(
+        `no acknowledgement of Resume yet for QP ${waiting.join(', ')}: their peers are unreachable or gone`,
+      );
   }
 
   async #cleanup(): Promise<void> {
@@ -229,9 +220,8 @@ export class Move {
   /** CRIU ends a failed post-dump as a success for plugins, so that the QPs are not resumed by the plugin. */
   async #resumeSource(): Promise<void> {
     if (this.#frozen.contexts === 0) return;
-    await withContexts(this.#frozen.pids, async (contexts) => {
-      for (const context of contexts) await context.resume();
-    });
+    const { failures } = await resumeContexts(this.#frozen.pids);
+    if (failures.length > 0) throw new Error(failures.join('; '));
   }
 
   #report(): MigrationReport {

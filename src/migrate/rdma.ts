@@ -25,6 +25,24 @@ export async function withContexts<T>(
   }
 }
 
+/**
+ * Resumes the QPs of every verbs context of the given processes. One context that cannot be resumed keeps none
+ * of the others stopped; what went wrong comes back in words.
+ */
+export function resumeContexts(pids: number[]): Promise<{ contexts: number; failures: string[] }> {
+  return withContexts(pids, (contexts) => {
+    const failures: string[] = [];
+    for (const context of contexts) {
+      try {
+        context.resume();
+      } catch (error) {
+        failures.push(`${context.device} of process ${context.pid}: ${(error as Error).message}`);
+      }
+    }
+    return { contexts: contexts.length, failures };
+  });
+}
+
 interface Resource {
   ifname?: string;
   pid?: number;

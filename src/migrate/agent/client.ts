@@ -28,8 +28,8 @@ export class AgentError extends RoamError {
 export const SSH_OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=5'];
 
 const PING_INTERVAL_MS = 5000;
-/** An agent that has spoken once and then does not answer a ping for so long hangs: its host is as good as lost. */
-const SILENCE_MS = 60_000;
+/** An agent that has spoken once and then leaves so many pings unanswered hangs: its host is as good as lost. */
+const UNANSWERED_PINGS = 12;
 
 /** Quotes an argument for the shell that sshd starts. */
 export function shellQuote(word: string): string {
@@ -47,8 +47,8 @@ export class AgentClient implements AsyncDisposable {
   #gone?: Error;
   #stderr = '';
   #timer: NodeJS.Timeout;
-  /** When the agent was last heard. */
-  #heard?: number;
+  /** Pings since the agent was last heard: counted, not timed, because this process may itself have been stopped. */
+  #unanswered?: number;
 
   private constructor(
     private readonly host: string,
@@ -62,8 +62,12 @@ export class AgentClient implements AsyncDisposable {
     void exited.then((end) => this.#fail(this.#explain(end.exitCode)));
     this.#timer = setInterval(() => {
       // Its end rejects every request, and a rollback is not kept waiting.
-      if (this.#heard !== undefined && performance.now() - this.#heard > SILENCE_MS) child.kill('SIGKILL');
-      else void this.request('ping', {}).catch(() => {});
+      if (this.#unanswered === UNANSWERED_PINGS) {
+        child.kill('SIGKILL');
+        return;
+      }
+      if (this.#unanswered !== undefined) this.#unanswered++;
+      void this.request('ping', {}).catch(() => {});
     }, PING_INTERVAL_MS);
     this.#timer.unref();
   }
@@ -114,7 +118,7 @@ export class AgentClient implements AsyncDisposable {
   }
 
   #receive(line: string): void {
-    this.#heard = performance.now();
+    this.#unanswered = 0;
     let response: AgentResponse;
     try {
       response = JSON.parse(line) as AgentResponse;

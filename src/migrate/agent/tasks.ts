@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Criu, criu_cg_mode, criu_network_lock_method } from '../../criu/index.js';
 import { RoamError } from '../../errors.js';
 import { keepCriuLog } from '../logs.js';
-import { processTree, readTask } from '../proc.js';
-import { withContexts } from '../rdma.js';
+import { lives, processTree, readTask } from '../proc.js';
+import { resumeContexts, withContexts } from '../rdma.js';
 
 export interface RestoreOrder {
   criu: string;
@@ -77,26 +77,20 @@ export async function verifyTree(pids: number[]) {
  * @throws RoamError RESUME_FAILED when no task goes on
  */
 export async function resumeTree(pids: number[], stopped: number[]) {
-  const warnings: string[] = [];
-  const attempt = (what: string, work: () => void) => {
+  const { contexts, failures } = await resumeContexts(pids).catch((error: Error) => ({
+    contexts: 0,
+    failures: [error.message],
+  }));
+  const warnings = failures.map((failure) => `resuming the QPs: ${failure}`);
+  const wanted = pids.filter((pid) => !stopped.includes(pid));
+  const running = wanted.filter((pid) => {
     try {
-      work();
-      return true;
+      return process.kill(pid, 'SIGCONT');
     } catch (error) {
-      warnings.push(`${what}: ${(error as Error).message}`);
+      warnings.push(`process ${pid}: ${(error as Error).message}`);
       return false;
     }
-  };
-  const contexts = await withContexts(pids, (all) => {
-    for (const context of all)
-      attempt(`resuming ${context.device} of process ${context.pid}`, () => context.resume());
-    return all.length;
-  }).catch((error: Error) => {
-    warnings.push(`resuming the QPs: ${error.message}`);
-    return 0;
   });
-  const wanted = pids.filter((pid) => !stopped.includes(pid));
-  const running = wanted.filter((pid) => attempt(`process ${pid}`, () => process.kill(pid, 'SIGCONT')));
   if (wanted.length > 0 && running.length === 0) throw new RoamError('RESUME_FAILED', warnings.join('; '));
   return { contexts, warnings };
 }
@@ -123,14 +117,7 @@ export async function killTasks(pids: number[]): Promise<void> {
     }
   }
   for (const { pid } of own) {
-    for (let tries = 0; tries < 500 && (await isAlive(pid)); tries++) await sleep(10);
+    // A zombie has let go of its QPs, sockets and memory.
+    for (let tries = 0; tries < 500 && (await lives(pid)); tries++) await sleep(10);
   }
-}
-
-/** A zombie has let go of its QPs, sockets and memory. */
-async function isAlive(pid: number): Promise<boolean> {
-  return readTask(pid).then(
-    ({ state }) => state !== 'Z' && state !== 'X',
-    () => false,
-  );
 }
