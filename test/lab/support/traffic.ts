@@ -30,7 +30,7 @@ export async function runsOn(test: Workload): Promise<void> {
   expect(await isAlive('a', test.mover.pid)).toBe(true);
   await progresses(test.mover);
   await progresses(test.stayer);
-  expect(Object.values(await qpStates('a'))).toEqual(['running']);
+  for (const name of ['a', 'c'] as const) expect(Object.values(await qpStates(name))).toEqual(['running']);
   expect(await script('b', 'ls -d /dev/shm/roam-* /run/roam-* /var/tmp/roam-* 2>/dev/null || true')).toBe('');
   expect(await isAlive('b', test.mover.pid)).toBe(false);
   await signal(test.mover, 'USR1');
