@@ -6,7 +6,7 @@
   "target_defaults": {
     # Not node-addon-api's own gyp targets: they break when node_modules is a symbolic link.
     "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-    "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
+    "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
     "cflags": ["-Wall", "-Wextra", "-fvisibility=hidden"],
     "cflags_c": ["-std=c11", "-D_GNU_SOURCE"],
     "cflags_cc": ["-std=c++17", "-fexceptions"],
@@ -33,10 +33,7 @@
           "libraries": ["-libverbs"],
           "sources": [
             "<!@(ls native/rxe-client/*.c)",
-            "native/verbs/addon.cc",
-            "native/verbs/devices.cc",
-            "native/verbs/rxe.cc",
-            "native/verbs/rxe_names.cc",
+            "<!@(ls native/verbs/*.cc native/verbs/objects/*.cc)",
           ],
         },
       ],

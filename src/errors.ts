@@ -72,6 +72,9 @@ export class VerbsError extends RoamError {
   }
 }
 
+/** Something that the device, its driver or this version of libibverbs cannot do. `code` is `EOPNOTSUPP`. */
+export class UnsupportedError extends VerbsError {}
+
 /** What is known about a failed CRIU request. */
 export interface CriuErrorFields {
   /** Name of the request in CRIU's RPC, such as `DUMP`. */

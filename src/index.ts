@@ -16,4 +16,6 @@ export {
   type PhaseRecord,
   PreflightError,
 } from './migrate/index.js';
+export * from './perf/index.js';
 export { openRxe, processContexts } from './rxe/index.js';
+export * from './verbs/index.js';

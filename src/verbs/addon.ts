@@ -1,6 +1,7 @@
-import { VerbsError } from '../errors.js';
+import { RoamError, UnsupportedError, VerbsError } from '../errors.js';
 import { loadAddon } from '../native.js';
 import type { DeviceInfo } from './devices.js';
+import type { NativeObjects } from './native-objects.js';
 
 /** A QP as the addon reports it, see native/verbs/rxe.h. */
 export interface NativeQp {
@@ -50,7 +51,7 @@ export interface NativeContext {
   isRxe: boolean;
 }
 
-interface VerbsAddon {
+interface VerbsAddon extends NativeObjects {
   listDevices(): DeviceInfo[];
   rxeAbi: number;
   rxeDevices(): string[];
@@ -80,17 +81,32 @@ const remedies: Record<string, string> = {
   EACCES: 'run it as root, or with access to /dev/infiniband',
 };
 
-/** Turns the system errors of `call` into {@link VerbsError}; `what` says which object it was about. */
+/** A system error of the addon as a {@link VerbsError}; `what` says which object it was about. Others stay. */
+export function verbsFailure(
+  what: string,
+  error: unknown,
+  hints: Record<string, string> = remedies,
+): unknown {
+  const { code, errno, syscall, message, posted } = error as NodeJS.ErrnoException & { posted?: number };
+  if (code === 'CLOSED') return new RoamError('CLOSED', `${what}: ${message}`, { cause: error });
+  if (code === undefined || errno === undefined || syscall === undefined) return error;
+  const fields = { code, errno, syscall };
+  const failure =
+    code === 'EOPNOTSUPP' || code === 'ENOSYS'
+      ? new UnsupportedError(
+          `${what}: ${syscall}: not supported by this device`,
+          { ...fields, code: 'EOPNOTSUPP' },
+          { cause: error },
+        )
+      : new VerbsError(`${what}: ${message}`, fields, { cause: error, remedy: hints[code] });
+  return posted === undefined ? failure : Object.assign(failure, { posted });
+}
+
+/** Calls the addon; its system errors become {@link VerbsError}. */
 export function verbsCall<T>(what: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const { code, errno, syscall, message } = error as NodeJS.ErrnoException;
-    if (code === undefined || errno === undefined || syscall === undefined) throw error;
-    throw new VerbsError(
-      `${what}: ${message}`,
-      { code, errno, syscall },
-      { cause: error, remedy: remedies[code] },
-    );
+    throw verbsFailure(what, error);
   }
 }
