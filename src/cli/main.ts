@@ -9,6 +9,8 @@ const commands: Record<string, () => Promise<Register>> = {
   lab: async () => (await import('./lab.js')).registerLab,
   migrate: async () => (await import('./migrate.js')).registerMigrate,
   qps: async () => (await import('./qps.js')).registerQps,
+  devinfo: async () => (await import('./devinfo.js')).registerDevinfo,
+  perf: async () => (await import('./perf.js')).registerPerf,
   demo: async () => (await import('./demo.js')).registerDemo,
   sampler: async () => (await import('./sampler.js')).registerSampler,
 };
@@ -18,6 +20,7 @@ Examples:
   roam lab up --nodes 3                           SoftRoCE nodes a, b, c on this machine
   roam qps                                        every QP of this host and its migration state
   roam migrate pid:1234 --to b --ip 10.0.1.7/24   move a process and its address
+  roam perf send_bw                               a bandwidth test, against ib_send_bw or itself
   roam demo                                       move a running ib_send_bw in mid-transfer
 `;
 

@@ -81,10 +81,19 @@ export function registerQps(program: Command): void {
   const qps = program
     .command('qps')
     .option('--device <name>', 'only this RDMA device, e.g. rxe0')
-    .option('--json', 'print JSON')
+    .option('--watch', 'show them live, until Ctrl-C')
+    .option('--json', 'print JSON; with --watch a line for each change')
     .description('list every QP of this host with its migration state')
-    .addHelpText('after', '\nExamples:\n  roam qps --json\n  roam qps stop 17\n  roam qps resume 17\n')
-    .action(async (flags: { device?: string; json?: boolean }) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  roam qps --json\n  roam qps --watch\n  roam qps stop 17\n  roam qps resume 17\n',
+    )
+    .action(async (flags: { device?: string; json?: boolean; watch?: boolean }) => {
+      if (flags.watch) {
+        const { watch } = await import('./qps-watch.js');
+        await watch(() => listHostQps(flags.device), render, flags.json ?? false);
+        return;
+      }
       const rows = await listHostQps(flags.device);
       if (flags.json) printJson(rows);
       else process.stdout.write(`${render(rows)}\n`);

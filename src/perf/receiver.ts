@@ -1,0 +1,60 @@
+import { CompletionBatch, WorkCompletionError } from '../verbs/completion.js';
+import type { ReceiveBatch } from '../verbs/receive-batch.js';
+import { GRH, type Lane, type Resources } from './resources.js';
+import type { Settled } from './types.js';
+
+/** Receives messages on every lane, and replaces each receive that was used. */
+export class Receiver {
+  readonly #resources: Resources;
+  readonly #batches: ReceiveBatch[];
+  readonly #posted: Float64Array;
+  readonly #completions = new CompletionBatch(16);
+  readonly #limit: number;
+  readonly #qps: number;
+  total = 0;
+  /** Milliseconds; when the first and the last message were seen. */
+  first = 0;
+  last = 0;
+
+  /** Posts the first receives: before the peer is told to begin. */
+  constructor(options: Settled, resources: Resources, size: number) {
+    const { qps, rxDepth, iterations, duration, connection } = options;
+    this.#resources = resources;
+    this.#qps = qps;
+    this.#limit = duration === undefined ? iterations : 0;
+    this.#posted = new Float64Array(qps).fill(rxDepth);
+    const length = connection === 'UD' ? size + GRH : size;
+    this.#batches = resources.lanes.map((lane: Lane, index) => {
+      const batch = lane.qp.prepareReceives();
+      for (let n = 0; n < rxDepth; n++)
+        batch.add({ wrId: index, sges: [resources.mr.slice(lane.target, length)] });
+      batch.post();
+      return batch;
+    });
+  }
+
+  get done(): boolean {
+    return this.#limit > 0 && this.total === this.#limit * this.#qps;
+  }
+
+  /** Takes messages. @returns How many. @throws {WorkCompletionError} */
+  poll(): number {
+    const batch = this.#completions;
+    const found = this.#resources.recvCq.poll(batch);
+    if (found === 0) return 0;
+    const now = performance.now();
+    if (this.first === 0) this.first = now;
+    this.last = now;
+    this.total += found;
+    for (let index = 0; index < found; index++) {
+      if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
+      const lane = batch.wrId(index);
+      const posted = this.#posted[lane] as number;
+      // Not one more than there are messages: those of the next size are larger.
+      if (this.#limit > 0 && posted >= this.#limit) continue;
+      this.#posted[lane] = posted + 1;
+      (this.#batches[lane] as ReceiveBatch).post(0, 1);
+    }
+    return found;
+  }
+}
