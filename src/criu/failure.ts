@@ -6,7 +6,10 @@ import type { WorkerExit } from './worker.js';
 /** CRIU's messages whose remedy is known. */
 const remedies: ReadonlyArray<readonly [RegExp, string]> = [
   [/chr 231:\d+/, 'install the roam_rdma_plugin.so plugin in /usr/lib/criu, or set CRIU_LIBS_DIR'],
-  [/io_uring/, 'start the program with UV_USE_IO_URING=0: CRIU cannot dump io_uring'],
+  [
+    /io_uring/,
+    'CRIU cannot dump io_uring: start the program again after `sysctl kernel.io_uring_disabled=2`',
+  ],
   [/Connected TCP socket|--tcp-established/, 'set tcpEstablished, or close the TCP connections first'],
   [/shell-job|session leader/, 'set shellJob for a process that was started from a terminal'],
   [/iptables/, 'install iptables, or set networkLock to NFTABLES'],

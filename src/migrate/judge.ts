@@ -12,8 +12,11 @@ const LEAST_CRIU = '4.0';
 export function judgeTree(source: SourceFacts): Finding[] {
   const { hostname: host, foreignNamespaces, fds, rdma, address } = source;
   const findings: Finding[] = [];
-  const add = (message: string, remedy?: string) =>
-    findings.push({ host, message, ...(remedy ? { remedy } : {}) });
+  // A process may have the same fault in several descriptors.
+  const add = (message: string, remedy?: string) => {
+    if (findings.every((finding) => finding.message !== message))
+      findings.push({ host, message, ...(remedy ? { remedy } : {}) });
+  };
   if (foreignNamespaces.length > 0) {
     add(
       `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
@@ -30,7 +33,7 @@ export function judgeTree(source: SourceFacts): Finding[] {
     if (link === 'anon_inode:[io_uring]') {
       add(
         `process ${pid} uses io_uring, which CRIU cannot dump`,
-        'for Node.js start it with UV_USE_IO_URING=0',
+        'start it again after `sysctl kernel.io_uring_disabled=2`; event loops such as that of Node do without',
       );
     }
   }

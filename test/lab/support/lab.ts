@@ -24,7 +24,7 @@ export const POLITE = [
 ];
 
 const PROGRAMS =
-  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat verdict qpstates unsupported tcpdump';
+  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat ib_write_lat ib_read_lat verdict qpstates unsupported tcpdump node';
 
 let attached: Promise<Lab> | undefined;
 

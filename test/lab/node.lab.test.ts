@@ -1,0 +1,11 @@
+import { afterAll, describe, it } from 'vitest';
+import { useSweptLab } from './support/hooks.js';
+import { inAllNodes } from './support/lab.js';
+import { serviceMoves } from './support/service.js';
+
+describe('a Node program over RDMA', () => {
+  useSweptLab();
+  afterAll(() => inAllNodes('echo 0 >/proc/sys/kernel/io_uring_disabled'));
+
+  it('moves while it serves, with its address', () => serviceMoves('floating'));
+});
