@@ -18,7 +18,8 @@ const qp = pd.createQp({ sendCq: cq });
 const ring = pd.alloc(BLOCK * BLOCKS);
 // From here on it takes receives.
 qp.init();
-const gidIndexOf = (socket) => context.bestGid({ address: socket.localAddress.replace(/^::ffff:/, '') }).index;
+const gidIndexOf = (socket) =>
+  context.bestGid({ address: socket.localAddress.replace(/^::ffff:/, '') }).index;
 
 async function receive() {
   let arrived;
@@ -75,7 +76,9 @@ async function send() {
   // The receiver's last messages are to be acknowledged: it closes when it has everything.
   await new Promise((resolve) => socket.resume().once('close', resolve));
   const seconds = (performance.now() - start) / 1000;
-  console.log(`${total} bytes sent in ${seconds.toFixed(2)} s, ${(total / seconds / (1 << 20)).toFixed(2)} MiB/s`);
+  console.log(
+    `${total} bytes sent in ${seconds.toFixed(2)} s, ${(total / seconds / (1 << 20)).toFixed(2)} MiB/s`,
+  );
   socket.end();
 }
 

@@ -15,7 +15,8 @@ const [host, command, key, value = ''] = process.argv.slice(2);
 
 const context = open();
 const pd = context.allocPd();
-const gidIndexOf = (socket) => context.bestGid({ address: socket.localAddress.replace(/^::ffff:/, '') }).index;
+const gidIndexOf = (socket) =>
+  context.bestGid({ address: socket.localAddress.replace(/^::ffff:/, '') }).index;
 
 async function serve() {
   const store = pd.alloc(SLOTS * SLOT);
@@ -40,13 +41,22 @@ async function client() {
   const { regions } = await qp.handshake(socket, { gidIndex: gidIndexOf(socket) });
   const { store } = regions;
   const whole = [local.slice()];
-  const at = (slot, offset = 0) => ({ address: store.address + BigInt(slot * SLOT + offset), rkey: store.rkey });
+  const at = (slot, offset = 0) => ({
+    address: store.address + BigInt(slot * SLOT + offset),
+    rkey: store.rkey,
+  });
 
   /** Runs `change` with the slot locked; its content is in `local`. */
   async function locked(slot, change) {
     for (;;) {
       const swap = BigInt(process.pid);
-      await qp.send({ opcode: 'COMPARE_SWAP', compare: 0n, swap, sges: [local.slice(0, 8)], remote: at(slot) });
+      await qp.send({
+        opcode: 'COMPARE_SWAP',
+        compare: 0n,
+        swap,
+        sges: [local.slice(0, 8)],
+        remote: at(slot),
+      });
       if (local.view.getBigUint64(0, true) === 0n) break;
     }
     await qp.send({ opcode: 'READ', sges: whole, remote: at(slot) });
@@ -71,7 +81,8 @@ async function client() {
 
   if (command === 'set') {
     const [keyBytes, valueBytes] = [Buffer.from(key), Buffer.from(value)];
-    if (keyBytes.length > 54 || valueBytes.length > 64) throw new Error('a key has 54 bytes at most, a value 64');
+    if (keyBytes.length > 54 || valueBytes.length > 64)
+      throw new Error('a key has 54 bytes at most, a value 64');
     const stored = await find(key, (slot) =>
       locked(slot, () => {
         if (local.bytes[8] !== 0 && keyOf() !== key) return false;

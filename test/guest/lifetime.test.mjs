@@ -54,7 +54,10 @@ describe('close()', () => {
       for (const { reason } of await settled) assert.equal(reason.status, 'WR_FLUSH_ERR');
       const batch = new CompletionBatch();
       left.cq.poll(batch);
-      assert.deepEqual([...batch].map(({ wrId, status }) => [wrId, status]), [[5, 'WR_FLUSH_ERR']]);
+      assert.deepEqual(
+        [...batch].map(({ wrId, status }) => [wrId, status]),
+        [[5, 'WR_FLUSH_ERR']],
+      );
       await right.qp.close();
     }));
 
@@ -141,16 +144,20 @@ describe('memory', () => {
       for (const [value, message] of bad) assert.throws(() => pd.register(value), message);
     }));
 
-  it('that is taken away by ArrayBuffer.transfer stays mapped under the device', { skip: ArrayBuffer.prototype.transfer === undefined && 'no transfer() in this Node' }, () =>
-    withPair({}, async ({ left, right, remote }) => {
-      let taken = right.mr.memory.buffer.transfer();
-      left.mr.bytes.fill(9);
-      await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 4096)], remote: remote(right) });
-      assert.equal(new Uint8Array(taken)[4095], 9);
-      taken = undefined;
-      gc();
-      await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 4096)], remote: remote(right) });
-    }));
+  it(
+    'that is taken away by ArrayBuffer.transfer stays mapped under the device',
+    { skip: ArrayBuffer.prototype.transfer === undefined && 'no transfer() in this Node' },
+    () =>
+      withPair({}, async ({ left, right, remote }) => {
+        let taken = right.mr.memory.buffer.transfer();
+        left.mr.bytes.fill(9);
+        await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 4096)], remote: remote(right) });
+        assert.equal(new Uint8Array(taken)[4095], 9);
+        taken = undefined;
+        gc();
+        await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 4096)], remote: remote(right) });
+      }),
+  );
 });
 
 describe('the garbage collector', () => {
@@ -174,7 +181,11 @@ describe('the garbage collector', () => {
   it('leaves alone what a request holds', () =>
     withPair({}, async ({ left, right, remote }) => {
       for (let i = 0; i < 20; i++) {
-        const sent = left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 60_000)], remote: remote(right) });
+        const sent = left.qp.send({
+          opcode: 'WRITE',
+          sges: [left.mr.slice(0, 60_000)],
+          remote: remote(right),
+        });
         gc();
         await sent;
       }
@@ -191,7 +202,10 @@ describe('the end of an environment', () => {
   const run = (body) => {
     const file = `/tmp/roam-end-${process.pid}.mjs`;
     spawnSync('sh', ['-c', 'cat > "$1"', 'sh', file], { input: program(body) });
-    const { status, signal, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
+    const { status, signal, stderr } = spawnSync(process.execPath, [file], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     return { status, signal, stderr };
   };
 
@@ -200,7 +214,11 @@ describe('the end of an environment', () => {
   });
 
   it('and one that exits in the middle of posted work', () => {
-    assert.deepEqual(run('left.qp.recv({}).catch(() => {}); process.exit(3);'), { status: 3, signal: null, stderr: '' });
+    assert.deepEqual(run('left.qp.recv({}).catch(() => {}); process.exit(3);'), {
+      status: 3,
+      signal: null,
+      stderr: '',
+    });
   });
 
   it('and one that throws', () => {
@@ -222,7 +240,9 @@ describe('the end of an environment', () => {
     });`;
     const workers = [1, 2].map(() => new Worker(source, { eval: true }));
     await Promise.all(
-      workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))),
+      workers.map(
+        (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+      ),
     );
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.deepEqual(await Promise.all(workers.map((worker) => worker.terminate())), [1, 1]);
@@ -238,7 +258,10 @@ describe('objects of another kind', () => {
       assert.throws(() => pd.register({ native: {} }), TypeError);
       const other = open();
       const mr = other.allocPd().alloc(4096);
-      assert.throws(() => left.qp.postSend({ opcode: 'SEND', sges: [mr.slice(0, 8)] }), /in no MR of this context|another PD/);
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'SEND', sges: [mr.slice(0, 8)] }),
+        /in no MR of this context|another PD/,
+      );
       const elsewhere = context.allocPd().alloc(4096);
       assert.throws(() => left.qp.postSend({ opcode: 'SEND', sges: [elsewhere.slice(0, 8)] }), /another PD/);
       await other.close();

@@ -14,7 +14,12 @@ describe('QPs', () => {
       await left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 3000)] });
       assert.equal((await got).byteLength, 3000);
       const told = right.qp.recv({});
-      await left.qp.send({ opcode: 'WRITE_WITH_IMM', immediate: 1, sges: [left.mr.slice(0, 64)], remote: remote(right, 8192) });
+      await left.qp.send({
+        opcode: 'WRITE_WITH_IMM',
+        immediate: 1,
+        sges: [left.mr.slice(0, 64)],
+        remote: remote(right, 8192),
+      });
       await told;
       assert.deepEqual(right.mr.bytes.slice(8192, 8256), left.mr.bytes.slice(0, 64));
     }));
@@ -32,7 +37,10 @@ describe('QPs', () => {
       const ud = { ah, qpn: right.qp.qpn, qkey: QKEY };
       await left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 100)], ud });
       const { byteLength, hasGrh, sourceQpn } = await got;
-      assert.deepEqual({ byteLength, hasGrh, sourceQpn }, { byteLength: 140, hasGrh: true, sourceQpn: left.qp.qpn });
+      assert.deepEqual(
+        { byteLength, hasGrh, sourceQpn },
+        { byteLength: 140, hasGrh: true, sourceQpn: left.qp.qpn },
+      );
       assert.deepEqual(right.mr.bytes.slice(40, 140), left.mr.bytes.slice(0, 100));
       await ah.close();
       assert.throws(() => left.qp.postSend({ opcode: 'SEND', ud }), { code: 'CLOSED' });
@@ -41,11 +49,17 @@ describe('QPs', () => {
   it('tell which attributes a change of state lacks or does not take', () =>
     withPair({ type: 'UD' }, async ({ pd, left }) => {
       const qp = pd.createQp({ sendCq: left.cq });
-      assert.throws(() => qp.modify({ state: 'INIT', port: 1 }), (error) => {
-        assert.equal(error.name, 'QpTransitionError');
-        assert.deepEqual([error.current, error.next, error.needed, error.invalid], ['RESET', 'INIT', ['pkeyIndex', 'access'], []]);
-        return true;
-      });
+      assert.throws(
+        () => qp.modify({ state: 'INIT', port: 1 }),
+        (error) => {
+          assert.equal(error.name, 'QpTransitionError');
+          assert.deepEqual(
+            [error.current, error.next, error.needed, error.invalid],
+            ['RESET', 'INIT', ['pkeyIndex', 'access'], []],
+          );
+          return true;
+        },
+      );
       assert.throws(() => qp.modify({ state: 'RTS' }), /there is no such transition/);
       qp.modify({ state: 'INIT', port: 1, pkeyIndex: 0, access: ['REMOTE_WRITE'] });
       assert.deepEqual(qp.query().access, ['REMOTE_WRITE']);
@@ -79,8 +93,14 @@ describe('QPs', () => {
         seen.push(...batch);
         if (seen.length === 4) break;
       }
-      assert.deepEqual(seen.map(({ wrId }) => wrId), [1, 2, 3, 4]);
-      assert.deepEqual([1, 2, 3, 4].map((n) => right.mr.bytes[n * 64]), [1, 2, 3, 4]);
+      assert.deepEqual(
+        seen.map(({ wrId }) => wrId),
+        [1, 2, 3, 4],
+      );
+      assert.deepEqual(
+        [1, 2, 3, 4].map((n) => right.mr.bytes[n * 64]),
+        [1, 2, 3, 4],
+      );
       for await (const { type, object } of context.events()) {
         if (type !== 'SRQ_LIMIT_REACHED') continue;
         assert.equal(object, srq);
@@ -91,7 +111,10 @@ describe('QPs', () => {
   it('of types that the device lacks are refused', () =>
     withPair({}, async ({ context, pd, left }) => {
       assert.throws(() => pd.createQp({ type: 'RAW_PACKET', sendCq: left.cq }), { syscall: 'ibv_create_qp' });
-      assert.throws(() => context.openXrcd(), (error) => error.name === 'UnsupportedError');
+      assert.throws(
+        () => context.openXrcd(),
+        (error) => error.name === 'UnsupportedError',
+      );
     }));
 });
 
@@ -120,7 +143,11 @@ describe('MRs', () => {
       const mr = pd.register(memory, { iova: 0x7000_0000n });
       assert.equal(mr.address, 0x7000_0000n);
       fill(left.mr.bytes);
-      await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 100)], remote: { address: 0x7000_0010n, rkey: mr.rkey } });
+      await left.qp.send({
+        opcode: 'WRITE',
+        sges: [left.mr.slice(0, 100)],
+        remote: { address: 0x7000_0010n, rkey: mr.rkey },
+      });
       assert.deepEqual(mr.bytes.slice(16, 116), left.mr.bytes.slice(0, 100));
       const got = right.qp.recv({ sges: [{ mr, offset: 4000, length: 96 }] });
       await left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 96)] });
@@ -133,12 +160,26 @@ describe('MRs', () => {
       const mr = pd.alloc(8192, { access: ['LOCAL_WRITE', 'REMOTE_WRITE', 'MW_BIND'] });
       const mw = pd.allocMw(2);
       const rkey = ((mw.rkey & ~0xff) | ((mw.rkey + 1) & 0xff)) >>> 0;
-      await right.qp.send({ opcode: 'BIND_MW', mw, rkey, access: ['REMOTE_WRITE'], sges: [mr.slice(4096, 4096)] });
+      await right.qp.send({
+        opcode: 'BIND_MW',
+        mw,
+        rkey,
+        access: ['REMOTE_WRITE'],
+        sges: [mr.slice(4096, 4096)],
+      });
       assert.equal(mw.rkey, rkey);
       fill(left.mr.bytes);
-      await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 64)], remote: { address: mr.address + 4096n, rkey } });
+      await left.qp.send({
+        opcode: 'WRITE',
+        sges: [left.mr.slice(0, 64)],
+        remote: { address: mr.address + 4096n, rkey },
+      });
       assert.deepEqual(mr.bytes.slice(4096, 4160), left.mr.bytes.slice(0, 64));
-      const outside = left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 64)], remote: { address: mr.address, rkey } });
+      const outside = left.qp.send({
+        opcode: 'WRITE',
+        sges: [left.mr.slice(0, 64)],
+        remote: { address: mr.address, rkey },
+      });
       await assert.rejects(outside, { status: 'REM_ACCESS_ERR' });
       await assert.rejects(right.qp.close({ cascade: false }), { code: 'EBUSY' });
       await right.qp.close();
@@ -147,13 +188,21 @@ describe('MRs', () => {
 
   it('what the device cannot do says so', () =>
     withPair({}, async ({ context, pd, left }) => {
-      assert.throws(() => left.mr.reregister({ access: ['LOCAL_WRITE'] }), (error) => {
-        assert.equal(error.name, 'UnsupportedError');
-        assert.match(error.message, /the MR \d+ cannot be registered again: ibv_rereg_mr: not supported by this device/);
-        return true;
-      });
+      assert.throws(
+        () => left.mr.reregister({ access: ['LOCAL_WRITE'] }),
+        (error) => {
+          assert.equal(error.name, 'UnsupportedError');
+          assert.match(
+            error.message,
+            /the MR \d+ cannot be registered again: ibv_rereg_mr: not supported by this device/,
+          );
+          return true;
+        },
+      );
       if (context.query().onDemandPaging) return;
-      assert.throws(() => pd.alloc(4096, { access: ['ON_DEMAND', 'LOCAL_WRITE'] }), { syscall: 'ibv_reg_mr' });
+      assert.throws(() => pd.alloc(4096, { access: ['ON_DEMAND', 'LOCAL_WRITE'] }), {
+        syscall: 'ibv_reg_mr',
+      });
       assert.throws(() => pd.advise('PREFETCH', [left.mr.slice(0, 4096)]), { name: 'UnsupportedError' });
     }));
 });
@@ -182,7 +231,8 @@ describe('migration', () => {
       right.qp.stop();
       assert.equal(right.qp.migrationState, 'stopped');
       const sent = left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 64)] });
-      for (let i = 0; i < 100 && left.qp.migrationState !== 'paused'; i++) await new Promise((r) => setTimeout(r, 20));
+      for (let i = 0; i < 100 && left.qp.migrationState !== 'paused'; i++)
+        await new Promise((r) => setTimeout(r, 20));
       assert.equal(left.qp.migrationState, 'paused');
       right.qp.resume();
       await Promise.all([sent, got]);

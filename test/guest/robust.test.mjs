@@ -26,7 +26,10 @@ describe('a request', () => {
       sender.init();
       assert.throws(() => sender.postSend(ghost), /connect first|before RTS/);
       receiver.init();
-      receiver.postRecv({ wrId: 1, sges: [right.mr.slice(0, 64)] }, { wrId: 2, sges: [right.mr.slice(64, 64)] });
+      receiver.postRecv(
+        { wrId: 1, sges: [right.mr.slice(0, 64)] },
+        { wrId: 2, sges: [right.mr.slice(64, 64)] },
+      );
       const [s, r] = [sender.endpoint(gidIndex), receiver.endpoint(gidIndex)];
       sender.connect(r, { gidIndex });
       receiver.connect(s, { gidIndex });
@@ -43,12 +46,24 @@ describe('a request', () => {
   it('that is a READ, or too long, cannot be inline', () =>
     withPair({ cap: { maxSendSge: 32, maxInlineData: 64 } }, async ({ pd, left, right, remote }) => {
       const sges = [left.mr.slice(0, 8)];
-      assert.throws(() => left.qp.postSend({ opcode: 'READ', inline: true, sges, remote: remote(right) }), /only SEND and WRITE can be inline/);
-      assert.throws(() => left.qp.postSend({ opcode: 'SEND', inline: true, sges: [left.mr.slice(0, 4096)] }), /4096 bytes, inline at most/);
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'READ', inline: true, sges, remote: remote(right) }),
+        /only SEND and WRITE can be inline/,
+      );
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'SEND', inline: true, sges: [left.mr.slice(0, 4096)] }),
+        /4096 bytes, inline at most/,
+      );
       const big = pd.alloc(128 * 1024 * 1024);
       const wrapping = Array.from({ length: 32 }, () => big.slice());
-      assert.throws(() => left.qp.postSend({ opcode: 'SEND', inline: true, sges: wrapping }), /4294967296 bytes, inline at most/);
-      assert.throws(() => left.qp.postSend({ opcode: 'SEND', sges: wrapping }), /4294967296 bytes, at most 2147483648/);
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'SEND', inline: true, sges: wrapping }),
+        /4294967296 bytes, inline at most/,
+      );
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'SEND', sges: wrapping }),
+        /4294967296 bytes, at most 2147483648/,
+      );
     }));
 
   it('that is refused leaves the prepared one as it was', () =>
@@ -56,14 +71,26 @@ describe('a request', () => {
       fill(left.mr.bytes);
       const batch = left.qp.prepareSends();
       batch.add({ wrId: 1, opcode: 'SEND', sges: [left.mr.slice(0, 32)] });
-      assert.throws(() => batch.set(0, { wrId: 9, opcode: 'WRITE', sges: [{ mr: left.mr, offset: -1 }], remote: { address: 0n, rkey: 0 } }), RangeError);
+      assert.throws(
+        () =>
+          batch.set(0, {
+            wrId: 9,
+            opcode: 'WRITE',
+            sges: [{ mr: left.mr, offset: -1 }],
+            remote: { address: 0n, rkey: 0 },
+          }),
+        RangeError,
+      );
       const got = right.qp.recv({ sges: [right.mr.slice(0, 64)] });
       batch.post();
       assert.equal((await got).byteLength, 32);
-      assert.deepEqual((await polled(left.cq, new CompletionBatch(), 1)).map(({ wrId }) => wrId), [1]);
+      assert.deepEqual(
+        (await polled(left.cq, new CompletionBatch(), 1)).map(({ wrId }) => wrId),
+        [1],
+      );
     }));
 
-  it('has no number that is a promise\'s', () =>
+  it("has no number that is a promise's", () =>
     withPair({}, async ({ left }) => {
       assert.throws(() => left.qp.postRecv({ wrId: -1 }), /a wrId is an integer from 0/);
     }));
@@ -76,8 +103,14 @@ describe('a request', () => {
       qp.init();
       return { qp, mr: pd.alloc(4096) };
     });
-    assert.throws(() => parts[0].qp.postRecv({ sges: [parts[1].mr.slice(0, 64)] }), /in no MR of this context/);
-    assert.throws(() => parts[1].qp.postRecv({ sges: [parts[0].mr.slice(0, 64)] }), /in no MR of this context/);
+    assert.throws(
+      () => parts[0].qp.postRecv({ sges: [parts[1].mr.slice(0, 64)] }),
+      /in no MR of this context/,
+    );
+    assert.throws(
+      () => parts[1].qp.postRecv({ sges: [parts[0].mr.slice(0, 64)] }),
+      /in no MR of this context/,
+    );
     await one.close();
     await two.close();
   });
@@ -92,7 +125,9 @@ describe('a QP', () => {
       await assert.rejects(waiting, { status: 'WR_FLUSH_ERR' });
       await soon(100);
       left.qp.modify({ state: 'RESET' });
-      const pending = assert.rejects(right.qp.recv({ sges: [right.mr.slice(0, 64)] }), { status: 'WR_FLUSH_ERR' });
+      const pending = assert.rejects(right.qp.recv({ sges: [right.mr.slice(0, 64)] }), {
+        status: 'WR_FLUSH_ERR',
+      });
       right.qp.modify({ state: 'RESET' });
       await pending;
       const [l, r] = [left.qp.endpoint(gidIndex), right.qp.endpoint(gidIndex)];
@@ -101,16 +136,26 @@ describe('a QP', () => {
       for (let wrId = 11; wrId <= 14; wrId++) left.qp.postRecv({ wrId, sges: [left.mr.slice(0, 64)] });
       const batch = new CompletionBatch();
       const old = await polled(left.cq, batch, 4);
-      assert.deepEqual(old.map(({ wrId, status }) => [wrId, status]), [1, 2, 3, 4].map((wrId) => [wrId, 'WR_FLUSH_ERR']));
+      assert.deepEqual(
+        old.map(({ wrId, status }) => [wrId, status]),
+        [1, 2, 3, 4].map((wrId) => [wrId, 'WR_FLUSH_ERR']),
+      );
       await assert.rejects(left.mr.close(), { code: 'EBUSY' });
       await right.qp.send({ opcode: 'SEND', sges: [right.mr.slice(0, 5)] });
-      assert.deepEqual((await polled(left.cq, batch, 1)).map(({ wrId, byteLength }) => [wrId, byteLength]), [[11, 5]]);
+      assert.deepEqual(
+        (await polled(left.cq, batch, 1)).map(({ wrId, byteLength }) => [wrId, byteLength]),
+        [[11, 5]],
+      );
     }));
 
   it('in ERR ends a receive that comes too late', () =>
     withPair({}, async ({ left, right, remote }) => {
       const { address } = remote(right);
-      const bad = left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 8)], remote: { address, rkey: 1 } });
+      const bad = left.qp.send({
+        opcode: 'WRITE',
+        sges: [left.mr.slice(0, 8)],
+        remote: { address, rkey: 1 },
+      });
       await assert.rejects(bad, { status: 'REM_ACCESS_ERR' });
       await assert.rejects(left.qp.recv({ sges: [left.mr.slice(0, 8)] }), { status: 'WR_FLUSH_ERR' });
     }));
@@ -152,7 +197,10 @@ describe('waiting', () => {
       abort.abort();
       await never;`;
     spawnSync('sh', ['-c', 'cat > "$1"', 'sh', file], { input: program });
-    const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: 'aborted\n', stderr: '' });
   });
 });
@@ -194,7 +242,11 @@ describe('listen()', () => {
       { port: 0, host: '127.0.0.1' },
       onError,
     );
-    for (const text of ['GET / HTTP/1.1\r\n\r\n', '{"roamHandshake":1,"endpoint":{"qpn":1,"psn":1,"gid":"x","lid":0,"mtu":1024}}\n', '']) {
+    for (const text of [
+      'GET / HTTP/1.1\r\n\r\n',
+      '{"roamHandshake":1,"endpoint":{"qpn":1,"psn":1,"gid":"x","lid":0,"mtu":1024}}\n',
+      '',
+    ]) {
       const socket = tcpConnect(listener.port, '127.0.0.1');
       await once(socket, 'connect');
       socket.end(text);
@@ -202,7 +254,10 @@ describe('listen()', () => {
       await once(socket, 'close');
     }
     for (let i = 0; i < 100 && warned.length < 3; i++) await soon(20);
-    assert.deepEqual(warned.map(({ code }) => code), ['HANDSHAKE', 'HANDSHAKE', 'HANDSHAKE']);
+    assert.deepEqual(
+      warned.map(({ code }) => code),
+      ['HANDSHAKE', 'HANDSHAKE', 'HANDSHAKE'],
+    );
     await listener.close();
     await context.close();
   });

@@ -80,7 +80,8 @@ async function ask(port, until) {
     await Promise.all([qp.send({ opcode: 'SEND', sges: [out.slice(0, 64)] }), answer]);
     longest = Math.max(longest, performance.now() - start);
     const question = out.bytes.subarray(0, 64);
-    if (!Buffer.from(question).equals(Buffer.from(into.bytes.subarray(0, 64)))) throw new Error(`answer ${asked} is another's`);
+    if (!Buffer.from(question).equals(Buffer.from(into.bytes.subarray(0, 64))))
+      throw new Error(`answer ${asked} is another's`);
     if (into.view.getUint32(64) !== hash(question)) throw new Error(`answer ${asked} has a wrong hash`);
     if (into.view.getUint32(68) < ticks) throw new Error(`the timer of answer ${asked} ran backwards`);
     ticks = into.view.getUint32(68);

@@ -9,7 +9,11 @@ describe('devices', () => {
     const [device] = devices();
     assert.equal(device.name, 'rxe0');
     assert.equal(device.ports[0].state, 'ACTIVE');
-    assert.ok(device.gids.some(({ gid, type, netdev }) => gid === '::ffff:10.77.0.1' && type === 'RoCE v2' && netdev === 'eth0'));
+    assert.ok(
+      device.gids.some(
+        ({ gid, type, netdev }) => gid === '::ffff:10.77.0.1' && type === 'RoCE v2' && netdev === 'eth0',
+      ),
+    );
   });
 
   it('are queried', async () => {
@@ -27,7 +31,10 @@ describe('devices', () => {
   });
 
   it('that do not exist are a clear error', () => {
-    assert.throws(() => open('mlx5_9'), { code: 'NO_RDMA_DEVICE', message: 'there is no RDMA device mlx5_9 here' });
+    assert.throws(() => open('mlx5_9'), {
+      code: 'NO_RDMA_DEVICE',
+      message: 'there is no RDMA device mlx5_9 here',
+    });
   });
 });
 
@@ -43,7 +50,10 @@ describe('promises', () => {
       assert.deepEqual(right.mr.bytes.slice(0, 5000), left.mr.bytes.slice(0, 5000));
       await left.qp.send({ opcode: 'SEND_WITH_IMM', immediate: 0xdeadbeef, sges: [left.mr.slice(7, 13)] });
       const { immediate, byteLength, receive, opcode } = await second;
-      assert.deepEqual({ immediate, byteLength, receive, opcode }, { immediate: 0xdeadbeef, byteLength: 13, receive: true, opcode: 'RECV' });
+      assert.deepEqual(
+        { immediate, byteLength, receive, opcode },
+        { immediate: 0xdeadbeef, byteLength: 13, receive: true, opcode: 'RECV' },
+      );
       assert.deepEqual(right.mr.bytes.slice(8192, 8205), left.mr.bytes.slice(7, 20));
     }));
 
@@ -60,10 +70,19 @@ describe('promises', () => {
       await left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 10_000)], remote: remote(right, 100) });
       assert.deepEqual(right.mr.bytes.slice(100, 10_100), left.mr.bytes.slice(0, 10_000));
       const told = right.qp.recv({});
-      await left.qp.send({ opcode: 'WRITE_WITH_IMM', immediate: 3, sges: [left.mr.slice(0, 4)], remote: remote(right) });
+      await left.qp.send({
+        opcode: 'WRITE_WITH_IMM',
+        immediate: 3,
+        sges: [left.mr.slice(0, 4)],
+        remote: remote(right),
+      });
       assert.equal((await told).opcode, 'RECV_WRITE_WITH_IMM');
       right.mr.bytes.fill(0x5a, 20_000, 30_000);
-      await left.qp.send({ opcode: 'READ', sges: [left.mr.slice(40_000, 10_000)], remote: remote(right, 20_000) });
+      await left.qp.send({
+        opcode: 'READ',
+        sges: [left.mr.slice(40_000, 10_000)],
+        remote: remote(right, 20_000),
+      });
       assert.ok(left.mr.bytes.subarray(40_000, 50_000).every((byte) => byte === 0x5a));
     }));
 
@@ -73,7 +92,13 @@ describe('promises', () => {
       const sges = [left.mr.slice(0, 8)];
       await left.qp.send({ opcode: 'FETCH_ADD', add: 2n, sges, remote: remote(right, 64) });
       assert.equal(left.mr.view.getBigUint64(0, true), 40n);
-      await left.qp.send({ opcode: 'COMPARE_SWAP', compare: 42n, swap: 1n << 63n, sges, remote: remote(right, 64) });
+      await left.qp.send({
+        opcode: 'COMPARE_SWAP',
+        compare: 42n,
+        swap: 1n << 63n,
+        sges,
+        remote: remote(right, 64),
+      });
       assert.equal(left.mr.view.getBigUint64(0, true), 42n);
       await left.qp.send({ opcode: 'COMPARE_SWAP', compare: 42n, swap: 5n, sges, remote: remote(right, 64) });
       assert.equal(left.mr.view.getBigUint64(0, true), 1n << 63n);
@@ -84,7 +109,10 @@ describe('promises', () => {
     withPair({ cap: { maxSendSge: 4, maxRecvSge: 4, maxInlineData: 64 } }, async ({ left, right }) => {
       fill(left.mr.bytes);
       const got = right.qp.recv({ sges: [right.mr.slice(0, 10), right.mr.slice(100, 1000)] });
-      await left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 5), left.mr.slice(50, 20), left.mr.slice(500, 1)] });
+      await left.qp.send({
+        opcode: 'SEND',
+        sges: [left.mr.slice(0, 5), left.mr.slice(50, 20), left.mr.slice(500, 1)],
+      });
       assert.equal((await got).byteLength, 26);
       const expected = [...left.mr.bytes.slice(0, 5), ...left.mr.bytes.slice(50, 70), left.mr.bytes[500]];
       assert.deepEqual([...right.mr.bytes.slice(0, 10), ...right.mr.bytes.slice(100, 116)], expected);
@@ -99,7 +127,11 @@ describe('promises', () => {
   it('a refused access is an error that says so', () =>
     withPair({}, async ({ left, right, remote }) => {
       const { address } = remote(right);
-      const bad = left.qp.send({ opcode: 'WRITE', sges: [left.mr.slice(0, 8)], remote: { address, rkey: 12345 } });
+      const bad = left.qp.send({
+        opcode: 'WRITE',
+        sges: [left.mr.slice(0, 8)],
+        remote: { address, rkey: 12345 },
+      });
       await assert.rejects(bad, (error) => {
         assert.equal(error.name, 'WorkCompletionError');
         assert.equal(error.status, 'REM_ACCESS_ERR');
@@ -133,10 +165,16 @@ describe('batches', () => {
         sends.post(0, 50);
         sends.post(50);
         const received = await polled(right.cq, batch, 100);
-        assert.deepEqual(received.map(({ wrId }) => wrId), Array.from({ length: 100 }, (_, i) => 1000 + i));
+        assert.deepEqual(
+          received.map(({ wrId }) => wrId),
+          Array.from({ length: 100 }, (_, i) => 1000 + i),
+        );
         assert.ok(received.every(({ status, byteLength }) => status === 'SUCCESS' && byteLength === 64));
         const sent = await polled(left.cq, batch, 10);
-        assert.deepEqual(sent.map(({ wrId }) => wrId), [9, 19, 29, 39, 49, 59, 69, 79, 89, 99]);
+        assert.deepEqual(
+          sent.map(({ wrId }) => wrId),
+          [9, 19, 29, 39, 49, 59, 69, 79, 89, 99],
+        );
         assert.deepEqual(right.mr.bytes.slice(0, 6400), left.mr.bytes.slice(0, 6400));
       }
     }));
@@ -146,16 +184,25 @@ describe('batches', () => {
       const { maxRecvWr } = right.qp.cap;
       const receives = right.qp.prepareReceives();
       for (let i = 0; i < maxRecvWr + 5; i++) receives.add({ sges: [right.mr.slice(0, 8)] });
-      assert.throws(() => receives.post(), (error) => error.code === 'ENOMEM' && error.posted === maxRecvWr);
+      assert.throws(
+        () => receives.post(),
+        (error) => error.code === 'ENOMEM' && error.posted === maxRecvWr,
+      );
       assert.throws(() => receives.post(0, 1000), RangeError);
     }));
 
   it('beyond an MR are refused before they are posted', () =>
     withPair({}, async ({ left, right, remote }) => {
       const beyond = [{ mr: left.mr, offset: left.mr.length - 4, length: 8 }];
-      assert.throws(() => left.qp.postSend({ opcode: 'WRITE', sges: beyond, remote: remote(right) }), RangeError);
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'WRITE', sges: beyond, remote: remote(right) }),
+        RangeError,
+      );
       assert.throws(() => left.qp.postSend({ opcode: 'NONSENSE' }), /opcode: NONSENSE is none of/);
-      assert.throws(() => left.qp.postSend({ opcode: 'SEND', sges: [left.mr.slice(0, 1), left.mr.slice(0, 1)] }), RangeError);
+      assert.throws(
+        () => left.qp.postSend({ opcode: 'SEND', sges: [left.mr.slice(0, 1), left.mr.slice(0, 1)] }),
+        RangeError,
+      );
       assert.throws(() => left.qp.postSend({ opcode: 'SEND', wrId: 0.5 }), /a wrId is an integer/);
     }));
 });
@@ -166,7 +213,8 @@ describe('events()', () => {
       const receive = (wrId) => ({ wrId, sges: [right.mr.slice(0, 64)] });
       right.qp.postRecv(...[1, 2, 3, 4].map(receive));
       const send = (count) => {
-        for (let i = 0; i < count; i++) left.qp.postSend({ opcode: 'SEND', sges: [left.mr.slice(0, 64)], signaled: false });
+        for (let i = 0; i < count; i++)
+          left.qp.postSend({ opcode: 'SEND', sges: [left.mr.slice(0, 64)], signaled: false });
       };
       const seen = [];
       send(2);

@@ -5,7 +5,9 @@ const READABLE = 1;
 if (isMainThread) {
   const workers = Array.from({ length: 4 }, () => new Worker(new URL(import.meta.url)));
   const counts = await Promise.all(
-    workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))),
+    workers.map(
+      (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+    ),
   );
   console.log(`${workers.length} workers, ${counts.reduce((sum, count) => sum + count)} messages`);
 } else {
