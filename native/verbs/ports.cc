@@ -88,6 +88,7 @@ Napi::Object PortObject(Napi::Env env, ibv_context *context, uint32_t number) {
 
 Napi::Array GidObjects(Napi::Env env, ibv_context *context, uint32_t ports) {
   std::vector<ibv_gid_entry> entries(GidRoom(context, ports));
+  if (entries.empty()) return Napi::Array::New(env);
   ssize_t count = ibv_query_gid_table(context, entries.data(), entries.size(), 0);
   if (count < 0) throw SystemError(env, "ibv_query_gid_table", static_cast<int>(-count));
   Napi::Array gids = Napi::Array::New(env);

@@ -65,5 +65,6 @@ export function createQp(scope: ContextScope, pd: Pd | undefined, options: QpOpt
       },
     },
   );
+  if (recvCq !== undefined) srq?.completesOn(recvCq.core);
   return { native, life, type, sendCq, recvCq, cqs };
 }

@@ -74,7 +74,8 @@ export class SendBatch {
 
   #encode(index: number, request: SendRequest, wrId?: number): void {
     encodeSend(this.#records.view, index, this.#maxSge, request, wrId);
-    // A bound window holds its QP in the kernel, which cannot be destroyed before it.
-    if (request.opcode === 'BIND_MW' && this.#life !== undefined) request.mw.life.use(this.#life);
+    // A bound window of type 2 holds its QP in the kernel, which cannot be destroyed before it.
+    if (request.opcode === 'BIND_MW' && request.mw.type === 2 && this.#life !== undefined)
+      request.mw.life.use(this.#life);
   }
 }

@@ -1,5 +1,6 @@
 import { verbs, verbsCall } from './addon.js';
 import type { Cq } from './cq.js';
+import type { CqCore } from './cq-core.js';
 import type { NativeSrq } from './native-objects.js';
 import { destroyer, Life, VerbsObject } from './ownership.js';
 import type { Pd } from './pd.js';
@@ -21,19 +22,35 @@ export class Srq extends VerbsObject {
   /** @internal */
   readonly native: NativeSrq;
   readonly #batch: ReceiveBatch;
+  /** Those of the QPs that take its receives. */
+  readonly #cqs: Set<CqCore>;
 
   /** @internal Use `pd.createSrq()`. */
   constructor(scope: ContextScope, pd: Pd, options: SrqOptions & { xrcd?: Xrcd; cq?: Cq }) {
     const { maxWr = 256, maxSge = 1, limit = 0, xrcd, cq } = options;
+    for (const part of [xrcd, cq]) part?.life.check();
     const native = verbsCall('no SRQ', () =>
       verbs().srqCreate(pd.native, { maxWr, maxSge, limit, xrcd: xrcd?.native, cq: cq?.core.native }),
     );
+    const cqs = new Set<CqCore>(cq === undefined ? [] : [cq.core]);
     super(
-      new Life('SRQ', 'an SRQ', [pd.life, xrcd?.life, cq?.life], { destroy: destroyer('the SRQ', native) }),
+      new Life('SRQ', 'an SRQ', [pd.life, xrcd?.life, cq?.life], {
+        // What its receives have brought is told of before nobody knows them any more.
+        quiesce: async () => {
+          for (const core of cqs) core.drain();
+        },
+        destroy: destroyer('the SRQ', native),
+      }),
     );
+    this.#cqs = cqs;
     this.native = native;
     scope.track(native.id, this);
     this.#batch = new ReceiveBatch(native, native.maxSge);
+  }
+
+  /** @internal A QP completes its receives there. */
+  completesOn(cq: CqCore): void {
+    this.#cqs.add(cq);
   }
 
   /** XRC: the number by which senders name it. */

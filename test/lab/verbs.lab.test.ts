@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
 import { node } from './support/lab.js';
+import { FAST_LINK } from './support/pace.js';
 
 const GUEST = fileURLToPath(new URL('../guest', import.meta.url));
 /** Below it, Node finds the package as any program does that has it installed. */
@@ -25,7 +26,7 @@ async function run(file: string, flags: string[] = []): Promise<void> {
 }
 
 describe('verbs for Node', () => {
-  useSweptLab('true');
+  useSweptLab(FAST_LINK);
 
   beforeAll(async () => {
     const a = await node('a');

@@ -1,15 +1,23 @@
 #include "objects.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 namespace roam {
 namespace {
 
+// Bytes of a huge page of the default size: MAP_HUGETLB rounds what it maps, and not what is unmapped.
 size_t HugePageSize() {
-  // x86-64's and arm64's default; MAP_HUGETLB rounds by itself only what it maps, not what it unmaps.
-  return size_t{2} << 20;
+  size_t kilobytes = 2048;
+  FILE *file = fopen("/proc/meminfo", "re");
+  if (file == nullptr) return kilobytes * 1024;
+  char line[128];
+  while (fgets(line, sizeof line, file) != nullptr)
+    if (sscanf(line, "Hugepagesize: %zu kB", &kilobytes) == 1) break;
+  fclose(file);
+  return kilobytes * 1024;
 }
 
 }  // namespace

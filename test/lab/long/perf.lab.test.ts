@@ -1,6 +1,7 @@
 // `roam perf` against Debian's perftest with more options, and against itself.
 import { describe, expect, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
+import { FAST_LINK } from '../support/pace.js';
 import { agrees, type PerfCase, ROLES, runPair, titled } from '../support/perf.js';
 
 const N = ['-n', '200'];
@@ -21,7 +22,7 @@ const cases: PerfCase[] = [
 ];
 
 describe('roam perf', () => {
-  useSweptLab('true');
+  useSweptLab(FAST_LINK);
 
   describe.each(ROLES)('%s', (_, server, client) => {
     it.each(titled(cases))('%s', (_, one) => agrees(server, client, one));

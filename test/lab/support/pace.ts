@@ -12,6 +12,9 @@ const ROUND_TRIP = { polling: 0.012, events: 0.004 };
 /** Payload of a packet, with rxe on an Ethernet of 1500 bytes. */
 const MTU = 1024;
 
+/** As fast as it goes: for what is to end soon, and moves nowhere. */
+export const FAST_LINK = 'tc qdisc del dev eth0 root 2>/dev/null; true';
+
 /**
  * Emulated processors are saturated long before a link is, and then every program on a node takes minutes to
  * start. On a link that is slow by itself, data is still in flight at every moment of a move. Only RDMA is slow:

@@ -57,7 +57,8 @@ export async function agrees(server: Command, client: Command, one: PerfCase): P
   const expected = String(one.iterations ?? 200);
   const row = rowOf(said.client);
   expect(row[1]).toBe(expected);
-  expect(Number(row[3]), said.client).toBeGreaterThan(0);
+  // The last column: messages, or the slowest of them. Little bandwidth reads 0.00.
+  expect(Number(row.at(-1)), said.client).toBeGreaterThan(0);
   // The server of READ latency prints none.
   if (one.test !== 'read_lat') expect(rowOf(said.server)[1]).toBe(expected);
 }

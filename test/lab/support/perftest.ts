@@ -133,7 +133,7 @@ export async function finishPerftest(test: Perftest, movedTo: NodeName, timeout 
     })),
   );
   for (const { role, exitCode, output, rows } of ends) {
-    expect(exitCode, `${role}:\n${output}`).toBe(0);
+    expect(exitCode, ends.map((end) => `${end.role}:\n${end.output}`).join('\n')).toBe(0);
     expect(output).not.toMatch(/error|fail|problem/i);
     expect(rows, `${role}:\n${output}`).not.toEqual([]);
     expect(rows[0]?.slice(0, 2), output).toEqual([tool === 'ib_atomic_bw' ? 8 : size, test.iterations * qps]);
