@@ -16,7 +16,7 @@ export function registerDemo(program: Command): void {
   program
     .command('demo')
     .option('--json <file>', 'also write the result as JSON')
-    .option('--iterations <n>', 'iterations of ib_send_bw', '10000')
+    .option('--iterations <n>', 'iterations of ib_send_bw', '5000')
     .option('--size <bytes>', 'message size of ib_send_bw', '65536')
     .option('--keep', 'leave the three nodes running')
     .description('boot three SoftRoCE nodes and move a running ib_send_bw from one to another')
