@@ -44,9 +44,6 @@ std::string PortState(ibv_port_state state) {
   }
 }
 
-// Path MTU in bytes: the enumeration counts powers of two from IBV_MTU_256 = 1.
-uint32_t MtuBytes(ibv_mtu mtu) { return mtu >= IBV_MTU_256 && mtu <= IBV_MTU_4096 ? 128u << mtu : 0; }
-
 std::string LinkLayer(uint8_t layer) {
   switch (layer) {
     case IBV_LINK_LAYER_ETHERNET:

@@ -6,6 +6,9 @@
 
 namespace roam {
 
+// Path MTU in bytes: the enumeration counts powers of two from IBV_MTU_256 = 1.
+inline uint32_t MtuBytes(ibv_mtu mtu) { return mtu >= IBV_MTU_256 && mtu <= IBV_MTU_4096 ? 128u << mtu : 0; }
+
 // {port, state, mtu, maxMtu, linkLayer, lid, maxMessageSize, gidTableLength, pkeyTableLength}, MTUs in
 // bytes.  System errors of ibv_query_port(3).
 Napi::Object PortObject(Napi::Env env, ibv_context *context, uint32_t number);

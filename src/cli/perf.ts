@@ -1,7 +1,7 @@
 // `roam perf`: perftest's tests, options and output, against perftest or itself.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PerfOptions, PerfTest } from '../perf/index.js';
-import { PERF_TESTS, type PerfProgress } from '../perf/types.js';
+import { PERF_TESTS, type PerfProgress, type Settled } from '../perf/types.js';
 import { printJson } from './output.js';
 
 interface Flags {
@@ -104,7 +104,8 @@ async function run(test: PerfTest, host: string | undefined, flags: Flags): Prom
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  let heading: string | undefined;
+  // Known from onSetup on, which comes first.
+  let used: Settled;
   const options = { ...perfOptions(test, host, flags), signal: stop.signal, onProgress: progress.show };
   const result = await perf(options, {
     onListening: () => {
@@ -112,19 +113,18 @@ async function run(test: PerfTest, host: string | undefined, flags: Flags): Prom
       say(`\n${stars}\n* Waiting for client to connect... *\n${stars}`);
     },
     onSetup: (settled, resources) => {
+      used = settled;
       say(text.setupText(settled, resources));
-      heading = text.headingText(settled);
     },
     onConnected: ({ lanes }) => {
-      const settled = { verb: test.split('_')[0] } as Parameters<typeof text.addressText>[1];
-      for (const { key } of lanes) say(text.addressText('local', settled, key));
-      for (const { remote } of lanes) say(text.addressText('remote', settled, remote));
+      for (const { key } of lanes) say(text.addressText('local', used, key));
+      for (const { remote } of lanes) say(text.addressText('remote', used, remote));
       say(text.LINE);
-      say(heading ?? '');
+      say(text.headingText(used));
     },
     onRow: (row) => {
       progress.clear();
-      say(text.rowText(row, { gbits: flags.report_gbits ?? false } as Parameters<typeof text.rowText>[1]));
+      say(text.rowText(row, used));
     },
   });
   progress.clear();
@@ -137,9 +137,9 @@ async function run(test: PerfTest, host: string | undefined, flags: Flags): Prom
     latency: _latency,
     sizeGiven: _given,
     client,
-    ...used
+    ...shown
   } = settled;
-  if (flags.json) printJson({ ok: true, role: client ? 'client' : 'server', device, ...used, mtu, rows });
+  if (flags.json) printJson({ ok: true, role: client ? 'client' : 'server', device, ...shown, mtu, rows });
 }
 
 const EXAMPLES = `

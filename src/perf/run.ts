@@ -51,7 +51,8 @@ export async function perf(options: PerfOptions, listener: PerfListener = {}): P
     const peer = new Peer(socket, settled.client);
     try {
       const session = await Session.open(context, settled, peer, listener);
-      return { options: settled, device: context.device, mtu: session.mtu, rows: await session.run() };
+      const { options: used, mtu } = session;
+      return { options: used, device: context.device, mtu, rows: await session.run() };
     } finally {
       peer.close();
     }
@@ -71,13 +72,14 @@ function fitUd(options: Settled, mtu: number): Settled {
 
 /** One test over one exchange. */
 class Session {
-  readonly #options: Settled;
+  /** As they fit the connection. */
+  readonly options: Settled;
   readonly #resources: Resources;
   readonly #peer: Peer;
   readonly #listener: PerfListener;
 
   private constructor(options: Settled, resources: Resources, peer: Peer, listener: PerfListener) {
-    this.#options = options;
+    this.options = options;
     this.#resources = resources;
     this.#peer = peer;
     this.#listener = listener;
@@ -116,7 +118,7 @@ class Session {
   }
 
   async run(): Promise<PerfRow[]> {
-    const { verb, latency } = this.#options;
+    const { verb, latency } = this.options;
     const rows = latency
       ? await this.#latency()
       : verb === 'send'
@@ -128,7 +130,7 @@ class Session {
   }
 
   #sizes(): number[] {
-    const { all, size, connection } = this.#options;
+    const { all, size, connection } = this.options;
     const sizes = all ? Array.from({ length: 23 }, (_, index) => 2 ** (index + 1)) : [size];
     return connection === 'UD' ? sizes.filter((bytes) => bytes <= this.#resources.mtu) : sizes;
   }
@@ -139,12 +141,12 @@ class Session {
   }
 
   async #latency(): Promise<PerfRow[]> {
-    const { verb, client } = this.#options;
+    const { verb, client } = this.options;
     const rows: PerfRow[] = [];
     // The server of READs has nothing to do.
     if (verb === 'read' && !client) return rows;
     for (const size of this.#sizes()) {
-      const run = new LatencyRun(this.#options, this.#resources, size);
+      const run = new LatencyRun(this.options, this.#resources, size);
       if (verb === 'send') await this.#barrier();
       rows.push(this.#row(await run.run()));
     }
@@ -152,10 +154,10 @@ class Session {
   }
 
   async #sendBandwidth(): Promise<PerfRow[]> {
-    const { all, bidirectional, duration } = this.#options;
+    const { all, bidirectional, duration } = this.options;
     const rows: PerfRow[] = [];
     for (const size of this.#sizes()) {
-      const run = new BandwidthRun(this.#options, this.#resources, size);
+      const run = new BandwidthRun(this.options, this.#resources, size);
       await this.#barrier();
       const own = await run.run();
       rows.push(this.#row(bidirectional && duration === undefined ? await this.#sum(own) : own));
@@ -165,12 +167,12 @@ class Session {
   }
 
   async #oneSided(): Promise<PerfRow[]> {
-    const { all, bidirectional, client } = this.#options;
+    const { all, bidirectional, client } = this.options;
     const rows: PerfRow[] = [];
     if (bidirectional) {
       for (const size of this.#sizes()) {
         await this.#barrier();
-        const own = await new BandwidthRun(this.#options, this.#resources, size).run();
+        const own = await new BandwidthRun(this.options, this.#resources, size).run();
         if (all) await this.#barrier();
         rows.push(this.#row(await this.#sum(own)));
       }
@@ -178,7 +180,7 @@ class Session {
     }
     if (client) {
       for (const size of this.#sizes()) {
-        rows.push(this.#row(await new BandwidthRun(this.#options, this.#resources, size).run()));
+        rows.push(this.#row(await new BandwidthRun(this.options, this.#resources, size).run()));
       }
     }
     // The server waits here while the client does everything, and then learns what it found.
@@ -193,7 +195,7 @@ class Session {
 
   async #reports({ size, iterations, peak, average, messageRate }: BandwidthRow): Promise<BandwidthRow> {
     const values = [size, iterations, peak, average, messageRate];
-    const answer = await this.#peer.exchangeDoubles(values, this.#options.signal);
+    const answer = await this.#peer.exchangeDoubles(values, this.options.signal);
     const [s = 0, i = 0, p = 0, a = 0, m = 0] = answer;
     return { size: s, iterations: i, peak: p, average: a, messageRate: m };
   }
@@ -219,6 +221,6 @@ class Session {
   }
 
   async #exchange(lane: Lane): Promise<void> {
-    lane.remote = await this.#peer.exchangeKey(lane.key, this.#options.signal);
+    lane.remote = await this.#peer.exchangeKey(lane.key, this.options.signal);
   }
 }

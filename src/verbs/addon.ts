@@ -51,7 +51,7 @@ export interface NativeContext {
   isRxe: boolean;
 }
 
-interface VerbsAddon extends NativeObjects {
+export interface VerbsAddon extends NativeObjects {
   listDevices(): DeviceInfo[];
   rxeAbi: number;
   rxeDevices(): string[];

@@ -45,7 +45,7 @@ export class Context extends VerbsObject {
 
   /** Limits and abilities of the device, ibv_query_device(3). */
   query(): DeviceAttributes {
-    return this.#ask((context) => verbs().contextDevice(context)) as DeviceAttributes;
+    return this.#ask((context) => verbs().contextDevice(context));
   }
 
   /** @param port From 1. @throws {VerbsError} `EINVAL`: there is no such port */
@@ -55,7 +55,7 @@ export class Context extends VerbsObject {
 
   /** The GIDs of all ports, with type and network device; ibv_query_gid_table(3). */
   gids(): GidInfo[] {
-    return this.#ask((context) => verbs().contextGids(context)) as GidInfo[];
+    return this.#ask((context) => verbs().contextGids(context));
   }
 
   /** The GID to connect from. @throws {RoamError} `NO_GID` when there is none */

@@ -2,7 +2,7 @@ import { verbs, verbsCall } from './addon.js';
 import { type Access, accessBits } from './enums.js';
 import type { Memory } from './memory.js';
 import type { NativeMr, NativePd } from './native-objects.js';
-import { type CloseOptions, destroyer, Life, VerbsObject } from './ownership.js';
+import { destroyer, Life, VerbsObject } from './ownership.js';
 
 export interface MrOptions {
   /** Default: LOCAL_WRITE, REMOTE_WRITE, REMOTE_READ, REMOTE_ATOMIC. */
@@ -25,7 +25,10 @@ export interface Sge {
   length?: number;
 }
 
-/** Memory that the device may read and write, ibv_reg_mr(3). */
+/**
+ * Memory that the device may read and write, ibv_reg_mr(3). Closing it deregisters it; memory that came
+ * from `pd.alloc()` is given back then, its buffer detached.
+ */
 export class Mr extends VerbsObject {
   /** @internal */
   readonly native: NativeMr;
@@ -33,7 +36,6 @@ export class Mr extends VerbsObject {
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
-  readonly #ownsMemory: boolean;
 
   /** @internal Use `pd.alloc()` or `pd.register()`. */
   constructor(pd: NativePd, parent: Life, memory: Memory, options: MrOptions, ownsMemory: boolean) {
@@ -54,7 +56,6 @@ export class Mr extends VerbsObject {
     this.memory = memory;
     this.offset = offset;
     this.length = length;
-    this.#ownsMemory = ownsMemory;
   }
 
   /** Key for local use. */
@@ -98,19 +99,5 @@ export class Mr extends VerbsObject {
     verbsCall(`${this.life.what} cannot be registered again`, () =>
       verbs().mrRereg(this.native, { access: accessBits(access) }),
     );
-  }
-
-  /**
-   * Deregisters it; memory that came from `pd.alloc()` is given back, its buffer detached.
-   *
-   * @throws {VerbsError} `EBUSY` while posted work requests use it: await them, or close their QP first.
-   */
-  override async close(options?: CloseOptions): Promise<void> {
-    await super.close(options);
-  }
-
-  /** @internal */
-  get ownsMemory(): boolean {
-    return this.#ownsMemory;
   }
 }

@@ -1,4 +1,7 @@
 // What native/verbs/objects gives; the comments are in its headers.
+import type { DeviceAttributes } from './device-attributes.js';
+import type { GidInfo } from './devices.js';
+
 declare const kind: unique symbol;
 
 /** A verbs object of the addon. */
@@ -108,9 +111,9 @@ export interface NativeObjects {
   contextOpen(device: string): NativeContextHandle;
   contextClose(context: NativeContextHandle): void;
   contextFds(context: NativeContextHandle): { command: number; async: number };
-  contextDevice(context: NativeContextHandle): unknown;
+  contextDevice(context: NativeContextHandle): DeviceAttributes;
   contextPort(context: NativeContextHandle, port: number): NativePort;
-  contextGids(context: NativeContextHandle): unknown;
+  contextGids(context: NativeContextHandle): GidInfo[];
   contextEvent(context: NativeContextHandle): { type: number; id?: number; port?: number } | undefined;
 
   pagesMap(length: number, huge: boolean): NativePages;

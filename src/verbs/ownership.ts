@@ -117,7 +117,7 @@ export abstract class VerbsObject implements AsyncDisposable {
    * Ends the object. Idempotent; a failure leaves it open.
    *
    * @throws {VerbsError} `EBUSY` with `{cascade: false}` while objects made of this one are open, and
-   * for an MR that posted work requests use.
+   * for an MR that posted work requests use: await them, or close their QP first.
    */
   async close(options?: CloseOptions): Promise<void> {
     await this.life.close(options);

@@ -39,7 +39,7 @@ export class Qp extends VerbsObject {
   readonly #sends: SendBatch;
   readonly #receives: ReceiveBatch;
   #psn = newPsn();
-  /** Since a request failed: rxe flushes receives posted to a QP in ERR only when it is told again. */
+  /** In ERR, or since a request failed: rxe flushes receives posted to a QP in ERR only when it is told again. */
   #failed = false;
 
   /** @internal Use `pd.createQp()`, or `context.createXrcTarget()`. */
@@ -91,7 +91,7 @@ export class Qp extends VerbsObject {
     try {
       verbsCall(`${this.life.what} cannot be modified`, () => verbs().qpModify(this.native, native));
       if (attributes.state === 'RESET') for (const cq of this.#cqs) cq.abandon(this.native, this.qpn);
-      if (attributes.state !== undefined) this.#failed = false;
+      if (attributes.state !== undefined) this.#failed = attributes.state === 'ERR';
     } catch (error) {
       if (!(error instanceof VerbsError) || error.code !== 'EINVAL') throw error;
       const current = qpStateName(verbs().qpQuery(this.native).state) as QpState;
@@ -111,7 +111,7 @@ export class Qp extends VerbsObject {
   endpoint(gidIndex: number, port = 1): Endpoint {
     this.life.check();
     const attributes = verbsCall('the port', () => verbs().contextPort(this.#scope.native, port));
-    const gids = verbs().contextGids(this.#scope.native) as { index: number; port: number; gid: string }[];
+    const gids = verbsCall('the GIDs', () => verbs().contextGids(this.#scope.native));
     const gid = gids.find((entry) => entry.index === gidIndex && entry.port === port)?.gid;
     if (gid === undefined)
       throw new RangeError(`${this.#scope.device} has no GID ${gidIndex} on port ${port}`);

@@ -46,6 +46,19 @@ describe('QPs', () => {
       assert.throws(() => left.qp.postSend({ opcode: 'SEND', ud }), { code: 'CLOSED' });
     }));
 
+  it('of UD join multicast groups, and leave them when they are closed', () =>
+    withPair({ type: 'UD' }, async ({ left, right }) => {
+      const group = 'ff0e::ffff:239.1.2.3';
+      for (const { qp } of [left, right]) qp.modify({ state: 'INIT', pkeyIndex: 0, port: 1, qkey: QKEY });
+      left.qp.attachMulticast(group);
+      left.qp.attachMulticast(group);
+      left.qp.detachMulticast(group);
+      assert.throws(() => left.qp.detachMulticast(group), { name: 'VerbsError' });
+      right.qp.attachMulticast(group);
+      await left.qp.close();
+      await right.qp.close();
+    }));
+
   it('tell which attributes a change of state lacks or does not take', () =>
     withPair({ type: 'UD' }, async ({ pd, left }) => {
       const qp = pd.createQp({ sendCq: left.cq });

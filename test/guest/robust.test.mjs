@@ -160,6 +160,13 @@ describe('a QP', () => {
       await assert.rejects(left.qp.recv({ sges: [left.mr.slice(0, 8)] }), { status: 'WR_FLUSH_ERR' });
     }));
 
+  it('in ERR ends several of them', () =>
+    withPair({}, async ({ left }) => {
+      left.qp.modify({ state: 'ERR' });
+      const late = [1, 2, 3].map(() => left.qp.recv({ sges: [left.mr.slice(0, 8)] }));
+      for (const { reason } of await Promise.allSettled(late)) assert.equal(reason.status, 'WR_FLUSH_ERR');
+    }));
+
   it('with unsignalled requests is closed without delay', () =>
     withPair({}, async ({ left, right }) => {
       for (let i = 0; i < 100; i++) right.qp.postRecv({});

@@ -6,7 +6,7 @@
 namespace roam {
 
 //   pagesMap(length, huge) -> Pages with `buffer`, an ArrayBuffer over them
-//   pagesFree(pages)                  detaches the buffer; the memory goes with the last MR over it.  No more than
+//   pagesFree(pages)                  detaches the buffer; the memory goes with the last MR over it.  Does
 //                                     nothing when the buffer was transferred: whoever has it keeps the memory
 //   pdAlloc(context) -> Pd
 //   mrRegister(pd, pages, {offset, length, access, iova?}) -> Mr with lkey, rkey, address (bigint)

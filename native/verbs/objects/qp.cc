@@ -144,22 +144,34 @@ ibv_gid GidOf(const Napi::CallbackInfo &info, size_t index) {
   return gid;
 }
 
+uint16_t LidOf(const Napi::CallbackInfo &info) {
+  return static_cast<uint16_t>(IntegerArgument(info, 2, "lid", 0, UINT16_MAX));
+}
+
+auto FindGroup(QpResource &qp, const ibv_gid &gid, uint16_t lid) {
+  return std::find_if(qp.groups.begin(), qp.groups.end(), [&](const auto &group) {
+    return memcmp(group.first.raw, gid.raw, sizeof gid.raw) == 0 && group.second == lid;
+  });
+}
+
 void QpAttachMcast(const Napi::CallbackInfo &info) {
   auto qp = Use<QpResource>(info.Env(), info[0]);
   ibv_gid gid = GidOf(info, 1);
-  int err = ibv_attach_mcast(qp->qp, &gid, static_cast<uint16_t>(IntegerArgument(info, 2, "lid", 0, UINT16_MAX)));
+  uint16_t lid = LidOf(info);
+  int err = ibv_attach_mcast(qp->qp, &gid, lid);
   if (err != 0) throw SystemError(info.Env(), "ibv_attach_mcast", err);
-  qp->groups.emplace_back(gid, static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value()));
+  // Attaching again changes nothing, and one detach ends it.
+  if (FindGroup(*qp, gid, lid) == qp->groups.end()) qp->groups.emplace_back(gid, lid);
 }
 
 void QpDetachMcast(const Napi::CallbackInfo &info) {
   auto qp = Use<QpResource>(info.Env(), info[0]);
   ibv_gid gid = GidOf(info, 1);
-  auto lid = static_cast<uint16_t>(IntegerArgument(info, 2, "lid", 0, UINT16_MAX));
+  uint16_t lid = LidOf(info);
   int err = ibv_detach_mcast(qp->qp, &gid, lid);
   if (err != 0) throw SystemError(info.Env(), "ibv_detach_mcast", err);
-  auto same = [&](const auto &group) { return memcmp(group.first.raw, gid.raw, sizeof gid.raw) == 0 && group.second == lid; };
-  qp->groups.erase(std::find_if(qp->groups.begin(), qp->groups.end(), same));
+  auto group = FindGroup(*qp, gid, lid);
+  if (group != qp->groups.end()) qp->groups.erase(group);
 }
 
 Napi::Value QpInFlight(const Napi::CallbackInfo &info) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "../gid_text.h"
+#include "../ports.h"
 #include "address.h"
 #include "fields.h"
 
@@ -26,8 +27,6 @@ ibv_mtu MtuOf(Napi::Env env, uint32_t bytes) {
       throw Napi::RangeError::New(env, "pathMtu must be 256, 512, 1024, 2048 or 4096 bytes, not " + std::to_string(bytes));
   }
 }
-
-uint32_t MtuBytes(ibv_mtu mtu) { return mtu >= IBV_MTU_256 && mtu <= IBV_MTU_4096 ? 128u << mtu : 0; }
 
 Napi::Object AddressObject(Napi::Env env, const ibv_ah_attr &attr) {
   Napi::Object object = Napi::Object::New(env);

@@ -1,0 +1,69 @@
+import { verbs, verbsFailure } from './addon.js';
+import { RecordBuffer } from './record-buffer.js';
+
+/** Work requests that are encoded once and may be posted again and again, which allocates nothing. */
+export abstract class WorkBatch<Request> {
+  protected readonly records: RecordBuffer;
+  protected readonly addon = verbs();
+  /** For messages: `receives`. */
+  readonly #what: string;
+  /** What to do about an errno. */
+  readonly #hints: Record<string, string>;
+  #length = 0;
+
+  protected constructor(stride: number, what: string, hints: Record<string, string>) {
+    this.records = new RecordBuffer(stride);
+    this.#what = what;
+    this.#hints = hints;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @returns Its index. @throws {RangeError} for a part beyond its MR, or a value that does not fit */
+  add(request: Request): number {
+    this.records.reserve(this.#length + 1);
+    this.encode(this.#length, request);
+    return this.#length++;
+  }
+
+  /** Replaces request `index`; one that is refused leaves it as it was. */
+  set(index: number, request: Request): void {
+    if (!(index >= 0 && index < this.#length)) throw new RangeError(`there is no request ${index}`);
+    this.encode(index, request);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /**
+   * Posts `count` requests from `first` on.
+   *
+   * @throws {VerbsError} `ENOMEM`: the queue is full; `EINVAL`: the QP's state or the device forbids it;
+   * `error.posted` were posted
+   */
+  post(first = 0, count = this.#length - first): void {
+    if (!(first >= 0 && count >= 0 && first + count <= this.#length)) {
+      throw new RangeError(`requests ${first} to ${first + count - 1}: the batch has ${this.#length}`);
+    }
+    // No closure here: what is called for every message must not allocate.
+    try {
+      this.submit(first, count);
+    } catch (error) {
+      throw verbsFailure(`${this.#what} cannot be posted`, error, this.#hints);
+    }
+  }
+
+  /** @internal Encodes and posts in one, with a number of the caller's instead of the requests'. */
+  postNow(requests: readonly Request[], wrId?: number): void {
+    this.records.reserve(requests.length);
+    for (const [index, request] of requests.entries()) this.encode(index, request, wrId);
+    this.#length = requests.length;
+    this.post();
+  }
+
+  protected abstract encode(index: number, request: Request, wrId?: number): void;
+  protected abstract submit(first: number, count: number): void;
+}
