@@ -7,6 +7,7 @@ export {
   criu_optsSchema,
   criu_pre_dump_mode,
 } from './gen/criu-rpc_pb.js';
+export { type RestartedCall, restartInterruptedCalls } from './interrupted.js';
 export { CriuLog, firstCriuError } from './log.js';
 export type { CriuOptions } from './options.js';
 export type { SwrkOptions } from './worker.js';

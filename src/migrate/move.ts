@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { type RestartedCall, restartInterruptedCalls } from '../criu/index.js';
 import { CriuError, MigrationError, RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
@@ -44,6 +45,7 @@ export class Move {
   #frozenMs = 0;
   #bytes = 0;
   #carried: CarriedFile[] = [];
+  #restarted: RestartedCall[] = [];
   /** Set in the freeze. */
   #frozen: Frozen;
   readonly #floating?: FloatingAddress;
@@ -90,6 +92,7 @@ export class Move {
             phases.throwIfAborted();
             dump.end();
             this.#frozen = await readFrozen(source.pid);
+            this.#restarted = await restartInterruptedCalls(`${dir}/images`);
             await this.#atDestination();
             commit = phases.begin('commit');
           } catch (error) {
@@ -239,6 +242,7 @@ export class Move {
       frozenMs: this.#frozenMs,
       bytes: this.#bytes,
       carried: this.#carried,
+      restartedCalls: this.#restarted,
       objects: this.#objects,
       versions: { source: source.host.versions, destination: destination.versions },
       warnings: phases.warnings,

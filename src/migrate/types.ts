@@ -1,4 +1,5 @@
 // The public vocabulary of a migration: options, progress, report.
+import type { RestartedCall } from '../criu/index.js';
 
 /** The steps of a migration, in the order in which they run. */
 export const PHASES = [
@@ -99,6 +100,8 @@ export interface MigrationReport {
   /** Bytes sent to the destination: images and carried files as one tar stream. */
   bytes: number;
   carried: CarriedFile[];
+  /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
+  restartedCalls: RestartedCall[];
   objects: MovedObjects;
   versions: { source: HostVersions; destination: HostVersions };
   warnings: string[];

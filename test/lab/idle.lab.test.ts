@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
+import { node, script, workload } from './support/lab.js';
+import { migrate } from './support/migrate.js';
 import { goodVerdicts, move, progressOf, signal, startWorkload } from './support/verdict.js';
 
-describe('a connection that rests', () => {
+describe('a process that rests', () => {
   useSweptLab();
 
   it('an idle connection that is used only after the move', { timeout: 500_000 }, async () => {
@@ -21,5 +23,15 @@ describe('a connection that rests', () => {
       const { mover } = await goodVerdicts(test);
       expect(mover.sent).toBeGreaterThan(50);
     }
+  });
+
+  it('system calls in which threads sleep go on after the move', async () => {
+    const log = '/root/sleeper.out';
+    const pid = await (await node('a')).start([workload('sleeper')], { log });
+    await script('a', 'until grep -q asleep "$1"; do sleep 0.1; done', [log]);
+    const { restartedCalls } = await migrate('a', pid, { to: 'b' });
+    expect(restartedCalls.map(({ call }) => call).sort()).toEqual(['epoll_wait', 'futex', 'poll', 'poll']);
+    await script('b', 'kill -USR1 "$1"; until grep "good|bad" "$2"; do sleep 0.1; done', [String(pid), log]);
+    expect(await script('b', 'cat "$1"', [log])).toBe('asleep\ngood');
   });
 });
