@@ -295,7 +295,7 @@ static int open_context(struct build *b)
 		pr_warn("device %s has %u completion vectors, %s had %u", b->device->name, vectors,
 			b->dump->ib_name, b->dump->num_comp_vectors);
 	if (!ret)
-		ret = rxe_client_restore_begin(b->fd, 0);
+		ret = rxe_client_restore_begin(b->fd, b->dump->watch);
 	if (ret)
 		pr_err("can't start to restore a context on %s: %s", b->device->name,
 		       strerror(-ret));

@@ -9,26 +9,28 @@
  * is as good as one's own.  Every method takes exactly the attributes listed
  * beside it; all structs are little endian, naturally aligned, without holes.
  *
- * Permission: STOP, RESUME, CHECK and LIST on the caller's own context need
- * nothing; whole-device scope, DUMP, IDENTIFY, RESTORE_* and PIN need
- * CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user namespace.
+ * Permission: STOP, RESUME, CHECK, LIST, WATCH and READY on the caller's own
+ * context need nothing; whole-device scope, DUMP, IDENTIFY, ANNOUNCE, RESTORE_*
+ * and PIN need CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user
+ * namespace.
  */
 #ifndef ROAM_RXE_H
 #define ROAM_RXE_H
 
 #include <linux/types.h>
 
-#define ROAM_RXE_ABI_VERSION	1
+#define ROAM_RXE_ABI_VERSION	2
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
-#define ROAM_RXE_DUMP_VERSION	2
+#define ROAM_RXE_DUMP_VERSION	3
 
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
 
-/* Two, because the kernel allows a driver eight methods for each. */
+/* Several, because the kernel allows a driver eight methods for each. */
 enum roam_rxe_object {
 	ROAM_RXE_OBJECT_MIGR = ROAM_RXE_NS,	/* enum roam_rxe_method */
 	ROAM_RXE_OBJECT_RESTORE,		/* enum roam_rxe_restore_method */
+	ROAM_RXE_OBJECT_WATCH,		/* enum roam_rxe_watch_method */
 };
 
 enum roam_rxe_method {
@@ -50,6 +52,12 @@ enum roam_rxe_restore_method {
 	ROAM_RXE_METHOD_RESTORE_QP,		/* HANDLE (QP), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_PIN,			/* FD (the uverbs file itself) */
 	ROAM_RXE_METHOD_RESTORE_ASYNC,		/* FD (async event file), REQ: roam_rxe_buf (one record) */
+};
+
+enum roam_rxe_watch_method {
+	ROAM_RXE_METHOD_WATCH = ROAM_RXE_NS,	/* REQ: roam_rxe_watch */
+	ROAM_RXE_METHOD_ANNOUNCE,		/* REQ: roam_rxe_announce, RESP: roam_rxe_announced */
+	ROAM_RXE_METHOD_READY,
 };
 
 enum roam_rxe_attr {
@@ -145,6 +153,48 @@ struct roam_rxe_fd_id {
 	__u64 id;		/* stable while the file is open; 0 never */
 };
 
+/* ---- watch: a program is told of its migration, if it asked for that ---- */
+
+/*
+ * Async events (ibv_get_async_event(3)) beyond those of IBTA.  Each is about
+ * the whole context, and like any unread event it moves along.
+ */
+enum roam_rxe_event_type {
+	ROAM_RXE_EVENT_QPS = 0x10000,	/* the migration state of some QP has changed: see LIST */
+	ROAM_RXE_EVENT_MOVES,		/* ANNOUNCE_MOVE: a dump waits for READY */
+	ROAM_RXE_EVENT_STAYS,		/* ANNOUNCE_STAY: it has not been moved after all */
+	ROAM_RXE_EVENT_MOVED,		/* it was restored, here */
+};
+
+enum roam_rxe_watch_flags {
+	/* One EVENT_QPS for any number of changes; then the flag is gone and
+	 * wants another WATCH: watch, then look, then wait. */
+	ROAM_RXE_WATCH_QPS   = 1 << 0,
+	ROAM_RXE_WATCH_MOVES = 1 << 1,	/* the other events */
+	ROAM_RXE_WATCH_ALL   = ROAM_RXE_WATCH_QPS | ROAM_RXE_WATCH_MOVES,
+};
+
+struct roam_rxe_watch {
+	__u32 flags;		/* those that hold from now on */
+	__u32 reserved;
+};
+
+enum roam_rxe_announcement {
+	ROAM_RXE_ANNOUNCE_NOTHING = 0,	/* only asks for the answer */
+	ROAM_RXE_ANNOUNCE_MOVE = 1,
+	ROAM_RXE_ANNOUNCE_STAY = 2,
+};
+
+struct roam_rxe_announce {
+	__u32 what;		/* enum roam_rxe_announcement */
+	__u32 reserved;
+};
+
+struct roam_rxe_announced {
+	__u32 awaited;		/* 1: the program was told, and has not said READY */
+	__u32 reserved;
+};
+
 /* ---- dump: one roam_rxe_dump_hdr, then records, each 8-byte aligned ---- */
 
 struct roam_rxe_dump_hdr {
@@ -155,7 +205,7 @@ struct roam_rxe_dump_hdr {
 	__u32 max_handle;	/* highest uverbs handle in use; ~0: none */
 	char  ib_name[64];	/* device, e.g. rxe0 */
 	__u32 num_comp_vectors;
-	__u32 reserved;
+	__u32 watch;		/* enum roam_rxe_watch_flags that hold */
 };
 
 struct roam_rxe_rec {
@@ -281,7 +331,7 @@ struct roam_rxe_qp {
 
 struct roam_rxe_restore {
 	__u32 dump_version;
-	__u32 flags;
+	__u32 watch;		/* as in the dump */
 };
 
 /* The number that the next object of that type in this context gets.

@@ -154,9 +154,9 @@ int rxe_client_identify_async(int fd, int event_fd, uint64_t *id)
 	return identify(fd, ROAM_RXE_METHOD_IDENTIFY_ASYNC, event_fd, id);
 }
 
-int rxe_client_restore_begin(int fd, uint32_t flags)
+int rxe_client_restore_begin(int fd, uint32_t watch)
 {
-	struct roam_rxe_restore req = { .dump_version = ROAM_RXE_DUMP_VERSION, .flags = flags };
+	struct roam_rxe_restore req = { .dump_version = ROAM_RXE_DUMP_VERSION, .watch = watch };
 
 	return run_request(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_BEGIN, &req, sizeof(req));
 }
@@ -212,6 +212,35 @@ int rxe_client_pin(int fd)
 
 	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_PIN);
 	uverbs_cmd_fd(&cmd, ROAM_RXE_ATTR_FD, fd);
+	return uverbs_cmd_run(fd, &cmd);
+}
+
+int rxe_client_watch(int fd, uint32_t flags)
+{
+	struct roam_rxe_watch req = { .flags = flags };
+
+	return run_request(fd, ROAM_RXE_OBJECT_WATCH, ROAM_RXE_METHOD_WATCH, &req, sizeof(req));
+}
+
+int rxe_client_announce(int fd, uint32_t what)
+{
+	struct roam_rxe_announce req = { .what = what };
+	struct roam_rxe_announced resp = { 0 };
+	struct uverbs_cmd cmd;
+	int ret;
+
+	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_WATCH, ROAM_RXE_METHOD_ANNOUNCE);
+	uverbs_cmd_in(&cmd, ROAM_RXE_ATTR_REQ, &req, sizeof(req));
+	uverbs_cmd_out(&cmd, ROAM_RXE_ATTR_RESP, &resp, sizeof(resp));
+	ret = uverbs_cmd_run(fd, &cmd);
+	return ret ? ret : !!resp.awaited;
+}
+
+int rxe_client_ready(int fd)
+{
+	struct uverbs_cmd cmd;
+
+	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_WATCH, ROAM_RXE_METHOD_READY);
 	return uverbs_cmd_run(fd, &cmd);
 }
 

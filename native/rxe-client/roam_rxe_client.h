@@ -46,7 +46,8 @@ int rxe_client_dump(int fd, void **out, size_t *len);
 int rxe_client_identify_comp(int fd, int event_fd, uint64_t *id);
 int rxe_client_identify_async(int fd, int event_fd, uint64_t *id);
 
-int rxe_client_restore_begin(int fd, uint32_t flags);
+/* watch: what the dump tells of it. */
+int rxe_client_restore_begin(int fd, uint32_t watch);
 int rxe_client_restore_number(int fd, uint32_t type, uint32_t number);
 
 /* record: one record of a dump, rec.len bytes. */
@@ -58,6 +59,12 @@ int rxe_client_restore_async(int fd, int event_fd, const void *record, size_t le
 
 /* Pins the memory of every MR of the context; fd was taken from its owner. */
 int rxe_client_pin(int fd);
+
+/* flags: the enum roam_rxe_watch_flags that hold from now on. */
+int rxe_client_watch(int fd, uint32_t flags);
+/* what: enum roam_rxe_announcement.  1: the program has still to say ready, 0: not. */
+int rxe_client_announce(int fd, uint32_t what);
+int rxe_client_ready(int fd);
 
 /* True if the driver behind a uverbs descriptor is rxe, ours or the stock one,
  * and whether or not the descriptor has a verbs context yet. */

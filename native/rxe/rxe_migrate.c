@@ -194,5 +194,6 @@ void rxe_migr_qp_reset_end(struct rxe_qp *qp)
 	qp->migr.nak_epoch = 0;
 	qp->migr.news.pending = false;
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
+	rxe_migr_changed(qp);
 	mutex_unlock(&qp->migr.mutex);
 }

@@ -5,6 +5,7 @@
 #ifndef RXE_MIGRATE_H
 #define RXE_MIGRATE_H
 
+#include <linux/capability.h>
 #include <rdma/ib_pack.h>
 #include <rdma/uverbs_ioctl.h>
 
@@ -42,6 +43,7 @@ enum {
 };
 
 extern const struct uapi_definition rxe_migr_uapi_defs[];
+extern const struct uapi_definition rxe_migr_watch_defs[];
 
 /* rxe_migrate.c: module, device, context, QP lifetimes */
 int rxe_migr_init(void);
@@ -79,6 +81,12 @@ int rxe_migr_resume_qp(struct rxe_qp *qp);
 void rxe_migr_resume_work(struct work_struct *work);
 void rxe_migr_news_work(struct work_struct *work);
 
+/* rxe_migrate_watch.c: telling the program */
+void rxe_migr_changed(struct rxe_qp *qp);
+void rxe_migr_moved(struct rxe_ucontext *uc);
+int rxe_migr_watch(struct rxe_ucontext *uc, u32 flags);
+u32 rxe_migr_watched(struct rxe_ucontext *uc);
+
 /* rxe_migrate_wire.c: packets */
 bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb);
 int rxe_migr_send_nak(struct rxe_qp *qp, u32 psn);
@@ -98,6 +106,24 @@ static inline struct rxe_ucontext *rxe_migr_udata_ctx(struct ib_udata *udata)
 	return udata ? rdma_udata_to_drv_context(udata, struct rxe_ucontext, ibuc)
 		     : NULL;
 }
+
+/* The context that a method acts on. */
+static inline struct rxe_ucontext *rxe_migr_uc(struct uverbs_attr_bundle *attrs)
+{
+	struct ib_ucontext *ibuc = ib_uverbs_get_ucontext(attrs);
+
+	return IS_ERR(ibuc) ? ERR_CAST(ibuc) : to_ruc(ibuc);
+}
+
+static inline bool rxe_migr_privileged(void)
+{
+	return checkpoint_restore_ns_capable(&init_user_ns);
+}
+
+#define RXE_MIGR_REQ(type)						\
+	UVERBS_ATTR_PTR_IN(ROAM_RXE_ATTR_REQ, UVERBS_ATTR_TYPE(type), UA_MANDATORY)
+#define RXE_MIGR_RESP(type)						\
+	UVERBS_ATTR_PTR_OUT(ROAM_RXE_ATTR_RESP, UVERBS_ATTR_TYPE(type), UA_MANDATORY)
 
 /* The object behind elem belongs to uc. */
 static inline bool rxe_migr_owns(struct rxe_ucontext *uc, struct ib_uobject *uobj)

@@ -222,6 +222,7 @@ int rxe_migr_dump(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count)
 		.magic = ROAM_RXE_DUMP_MAGIC,
 		.version = ROAM_RXE_DUMP_VERSION,
 		.num_comp_vectors = dev->num_comp_vectors,
+		.watch = rxe_migr_watched(uc),
 	};
 	struct rxe_migr_buf unsupported = {};
 	u64 n = 0;

@@ -218,6 +218,7 @@ int rxe_migr_pin(struct rxe_ucontext *uc)
 		WRITE_ONCE(uc->migr.state, ROAM_RXE_CTX_PINNED);
 		mmdrop(uc->migr.mm);
 		uc->migr.mm = NULL;
+		rxe_migr_moved(uc);
 	}
 out:
 	mutex_unlock(&uc->migr.lock);

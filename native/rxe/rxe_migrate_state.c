@@ -20,11 +20,16 @@
 
 static void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long set)
 {
-	unsigned long irq;
+	unsigned long irq, old, new;
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
-	WRITE_ONCE(qp->migr.flags, (qp->migr.flags & ~clear) | set);
+	old = qp->migr.flags;
+	new = (old & ~clear) | set;
+	WRITE_ONCE(qp->migr.flags, new);
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
+
+	if ((old ^ new) & RXE_MIGR_STATES)
+		rxe_migr_changed(qp);
 }
 
 /* Waits until no task runs; none starts before the thaw. Holds migr.mutex.
@@ -272,6 +277,7 @@ static void rxe_migr_unpause(struct rxe_qp *qp, u32 epoch)
 	if (psn_compare(epoch & AETH_MSN_MASK, qp->migr.nak_epoch) >= 0)
 		WRITE_ONCE(qp->migr.flags, qp->migr.flags & ~(unsigned long)ROAM_RXE_PAUSED);
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
+	rxe_migr_changed(qp);
 }
 
 static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *news)

@@ -27,13 +27,15 @@ struct rxe_migr_dev {
 /*
  * A context is RESTORING between RESTORE_BEGIN and PIN: new QPs are born
  * stopped, new MRs have keys but no pages. wanted_* are consumed by the next
- * object of that type; 0 means none. All under lock.
+ * object of that type; 0 means none. All under lock, but for watch.
  */
 struct rxe_migr_ctx {
 	struct mutex		lock;
+	unsigned long		watch;		/* enum roam_rxe_watch_flags, changed bit by bit */
 	u32			state;		/* enum roam_rxe_ctx_state */
 	u32			wanted_qpn;
 	u32			wanted_key;
+	bool			awaited;	/* the program has not said READY yet */
 	struct mm_struct	*mm;		/* mmgrab'ed by RESTORE_BEGIN */
 	struct pid		*owner;		/* the process that called it */
 	const struct cred	*opener;	/* what the file had before PIN */

@@ -2,7 +2,6 @@
 /*
  * The uverbs ioctl methods of roam_rxe.h.
  */
-#include <linux/capability.h>
 #include <linux/sched/mm.h>
 #include <rdma/uverbs_ioctl.h>
 
@@ -16,18 +15,6 @@
 
 /* A record that RESTORE_* takes: a QP with the largest queues fits easily. */
 #define RXE_MIGR_MAX_RECORD	(1ULL << 30)
-
-static bool rxe_migr_privileged(void)
-{
-	return checkpoint_restore_ns_capable(&init_user_ns);
-}
-
-static struct rxe_ucontext *rxe_migr_uc(struct uverbs_attr_bundle *attrs)
-{
-	struct ib_ucontext *ibuc = ib_uverbs_get_ucontext(attrs);
-
-	return IS_ERR(ibuc) ? ERR_CAST(ibuc) : to_ruc(ibuc);
-}
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_QUERY)(struct uverbs_attr_bundle *attrs)
 {
@@ -260,7 +247,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_BEGIN)(struct uverbs_attr_bund
 	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
 	if (err)
 		return err;
-	if (req.dump_version != ROAM_RXE_DUMP_VERSION || req.flags)
+	if (req.dump_version != ROAM_RXE_DUMP_VERSION)
 		return -EINVAL;
 
 	mutex_lock(&uc->migr.lock);
@@ -274,7 +261,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_BEGIN)(struct uverbs_attr_bund
 		WRITE_ONCE(uc->migr.state, ROAM_RXE_CTX_RESTORING);
 	}
 	mutex_unlock(&uc->migr.lock);
-	return err;
+	return err ?: rxe_migr_watch(uc, req.watch);
 }
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_NUMBER)(struct uverbs_attr_bundle *attrs)
@@ -418,11 +405,6 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_PIN)(struct uverbs_attr_bundle *attrs)
 	return err ?: rxe_migr_pin(uc);
 }
 
-#define RXE_MIGR_REQ(type)						\
-	UVERBS_ATTR_PTR_IN(ROAM_RXE_ATTR_REQ, UVERBS_ATTR_TYPE(type), UA_MANDATORY)
-#define RXE_MIGR_RESP(type)						\
-	UVERBS_ATTR_PTR_OUT(ROAM_RXE_ATTR_RESP, UVERBS_ATTR_TYPE(type), UA_MANDATORY)
-
 DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_QUERY,
 	RXE_MIGR_RESP(struct roam_rxe_query));
 DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_LIST,
@@ -488,5 +470,6 @@ DECLARE_UVERBS_GLOBAL_METHODS(ROAM_RXE_OBJECT_RESTORE,
 const struct uapi_definition rxe_migr_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_MIGR),
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_RESTORE),
+	UAPI_DEF_CHAIN(rxe_migr_watch_defs),
 	{},
 };

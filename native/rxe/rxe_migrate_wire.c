@@ -88,6 +88,7 @@ static void rxe_migr_free_pkt(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	bool pauses;
 	unsigned long irq;
 
 	/* It must answer a request that is outstanding. */
@@ -100,11 +101,15 @@ static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
 	/* Not one that the Resume of the same or of a later stop has overtaken. */
-	if (psn_compare(aeth_msn(pkt), qp->migr.peer_epoch & AETH_MSN_MASK) > 0) {
+	pauses = psn_compare(aeth_msn(pkt), qp->migr.peer_epoch & AETH_MSN_MASK) > 0;
+	if (pauses) {
 		qp->migr.nak_epoch = aeth_msn(pkt);
+		pauses = !(qp->migr.flags & ROAM_RXE_PAUSED);
 		WRITE_ONCE(qp->migr.flags, qp->migr.flags | ROAM_RXE_PAUSED);
 	}
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
+	if (pauses)
+		rxe_migr_changed(qp);
 }
 
 static void rxe_migr_take_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,

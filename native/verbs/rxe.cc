@@ -149,6 +149,39 @@ void Resume(const Napi::CallbackInfo &info) {
   if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_RESUME", -err, qpn ? "QP " + std::to_string(qpn) : "");
 }
 
+void Watch(const Napi::CallbackInfo &info) {
+  auto flags = static_cast<uint32_t>(IntegerArgument(info, 1, "flags", 0, std::numeric_limits<uint32_t>::max()));
+  int err = rxe_client_watch(FdArgument(info, 0), flags);
+  if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_WATCH", -err);
+}
+
+Napi::Value Announce(const Napi::CallbackInfo &info) {
+  auto what = static_cast<uint32_t>(IntegerArgument(info, 1, "what", 0, std::numeric_limits<uint32_t>::max()));
+  int awaited = rxe_client_announce(FdArgument(info, 0), what);
+  if (awaited < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_ANNOUNCE", -awaited);
+  return Napi::Boolean::New(info.Env(), awaited != 0);
+}
+
+void Ready(const Napi::CallbackInfo &info) {
+  int err = rxe_client_ready(FdArgument(info, 0));
+  if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_READY", -err);
+}
+
+Napi::Object WatchNumbers(Napi::Env env) {
+  Napi::Object numbers = Napi::Object::New(env);
+  auto set = [&](const char *name, uint32_t value) { numbers.Set(name, value); };
+  set("watchQps", ROAM_RXE_WATCH_QPS);
+  set("watchMoves", ROAM_RXE_WATCH_MOVES);
+  set("eventQps", ROAM_RXE_EVENT_QPS);
+  set("eventMoves", ROAM_RXE_EVENT_MOVES);
+  set("eventStays", ROAM_RXE_EVENT_STAYS);
+  set("eventMoved", ROAM_RXE_EVENT_MOVED);
+  set("announceNothing", ROAM_RXE_ANNOUNCE_NOTHING);
+  set("announceMove", ROAM_RXE_ANNOUNCE_MOVE);
+  set("announceStay", ROAM_RXE_ANNOUNCE_STAY);
+  return numbers;
+}
+
 struct CloseProcess {
   void operator()(rxe_client_process *process) const { rxe_client_process_close(process); }
 };
@@ -203,6 +236,10 @@ void DefineRxe(Napi::Env env, Napi::Object exports) {
   exports.Set("rxeCheck", Napi::Function::New<Check>(env, "rxeCheck"));
   exports.Set("rxeStop", Napi::Function::New<Stop>(env, "rxeStop"));
   exports.Set("rxeResume", Napi::Function::New<Resume>(env, "rxeResume"));
+  exports.Set("rxeWatchNumbers", WatchNumbers(env));
+  exports.Set("rxeWatch", Napi::Function::New<Watch>(env, "rxeWatch"));
+  exports.Set("rxeAnnounce", Napi::Function::New<Announce>(env, "rxeAnnounce"));
+  exports.Set("rxeReady", Napi::Function::New<Ready>(env, "rxeReady"));
   exports.Set("processContexts", Napi::Function::New<ProcessContexts>(env, "processContexts"));
   exports.Set("qpStateName", Napi::Function::New<Named<QpStateName>>(env, "qpStateName"));
   exports.Set("qpTypeName", Napi::Function::New<Named<QpTypeName>>(env, "qpTypeName"));

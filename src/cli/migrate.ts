@@ -13,6 +13,7 @@ interface Flags {
   tcpClose?: boolean;
   carryLimit: string;
   settleTimeout: string;
+  readyTimeout: string;
   keepImages?: boolean;
   json?: boolean;
   progress?: boolean;
@@ -33,6 +34,7 @@ export function registerMigrate(program: Command): void {
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', '64')
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', '30')
+    .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', '10')
     .option('--ssh <command>', 'ssh command with its options', 'ssh')
     .option('--remote-roam <command>', 'roam at the destination', 'roam')
     .option('--criu <path>', 'criu binary on both hosts', 'criu')
@@ -80,6 +82,7 @@ function optionsOf(
     tcpClose: flags.tcpClose ?? false,
     carryLimit: Number(flags.carryLimit) * 1048576,
     settleTimeoutMs: Number(flags.settleTimeout) * 1000,
+    readyTimeoutMs: Number(flags.readyTimeout) * 1000,
     keepImages: flags.keepImages ?? false,
     signal,
     ...(onEvent ? { onEvent } : {}),

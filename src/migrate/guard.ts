@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { programFile } from '../package-root.js';
 import { addAddress, announce, arpAnnouncer, type Cidr } from './address.js';
+import { announceStay } from './announce.js';
 import { fateOf, processTree } from './proc.js';
 import { resumeContexts } from './rdma.js';
 
@@ -66,7 +67,9 @@ export async function recover({ pid, startTime, dir, address }: GuardOrder): Pro
   const attempt = (work: () => Promise<unknown>) => work().catch((error) => failures.push(error));
   if (fate === 'alive' && same) {
     if (address) await attempt(() => takeAddressBack(address));
-    await attempt(() => resumeAll(pid));
+    const pids = (await processTree(pid)).map((task) => task.pid);
+    await attempt(() => resumeAll(pids));
+    await attempt(() => announceStay(pids));
   }
   await attempt(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
   if (failures.length > 0) throw new AggregateError(failures, `process ${pid} is not as it was`);
@@ -78,8 +81,7 @@ async function takeAddressBack({ cidr, dev }: NonNullable<GuardOrder['address']>
   if (announcer) void announce(cidr, dev, announcer).catch(() => {});
 }
 
-async function resumeAll(pid: number): Promise<void> {
-  const pids = (await processTree(pid)).map((task) => task.pid);
+async function resumeAll(pids: number[]): Promise<void> {
   const { failures } = await resumeContexts(pids);
   if (failures.length > 0) throw new Error(failures.join('; '));
 }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { MigrationError } from '../errors.js';
 import { AgentClient } from './agent/client.js';
 import { prepareDirectory } from './agent/prepare.js';
+import { announceMove, announceStay } from './announce.js';
 import { Guard, startTimeOf } from './guard.js';
 import { Move } from './move.js';
 import { Phases } from './phases.js';
@@ -16,6 +17,7 @@ export type * from './types.js';
 export { PHASES } from './types.js';
 
 const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
+const DEFAULT_READY_TIMEOUT_MS = 10_000;
 
 /** Preflight found reasons not to begin; nothing was stopped. */
 export class PreflightError extends MigrationError {
@@ -78,6 +80,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
         await checked.agent.request('lockTcp', { connections });
       const sink = await TarSink.open(to, ssh, remoteDir);
       phases.onRollback('closing the transfer', () => sink.close());
+      if (checked.source.rdma.contexts > 0) await announce(checked.source.pids, options, phases);
       return { dir, sink };
     });
     const move = new Move({ ...checked, ...prepared, id, options, phases, criu, carryLimit });
@@ -89,4 +92,13 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     connection.guard?.dismiss();
     await connection.agent?.close();
   }
+}
+
+/** The last thing before the freeze: what a program prepares should not have to hold for long. */
+async function announce(pids: number[], options: MigrateOptions, phases: Phases): Promise<void> {
+  const timeoutMs = options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS;
+  phases.onRollback('telling the program that it stays', () => announceStay(pids));
+  const late = await announceMove(pids, timeoutMs, options.signal);
+  if (late.length > 0 && !options.signal?.aborted)
+    phases.warn(`process ${late.join(', ')} wanted to prepare for the move and was not ready in time`);
 }

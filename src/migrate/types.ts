@@ -52,8 +52,8 @@ export interface MigrateOptions {
   carryLimit?: number;
   /** How long to wait, after the process runs again, for every peer to acknowledge Resume. Default 30 s. */
   settleTimeoutMs?: number;
-  /** Only check whether the migration could run; nothing is stopped. */
-  dryRun?: boolean;
+  /** How long programs that asked for it (`context.onBeforeDump()`) may prepare before the freeze. Default 10 s. */
+  readyTimeoutMs?: number;
   /** Keep dump images and logs on both hosts. */
   keepImages?: boolean;
   /** Aborting before the commit point rolls back; after it, it has no effect. */

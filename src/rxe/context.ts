@@ -55,6 +55,18 @@ export class RxeContext implements Disposable {
     this.#call((fd) => verbs().rxeResume(fd, 0, false));
   }
 
+  /**
+   * Tells the program that it is about to be moved, or that it stays after all, if it has asked to be told
+   * (`context.onBeforeDump()`, `onAfterRestore()`); `'nothing'` only asks.
+   *
+   * @returns whether it was told and is not ready yet
+   */
+  announce(what: 'nothing' | 'move' | 'stay'): boolean {
+    const { announceNothing, announceMove, announceStay } = verbs().rxeWatchNumbers;
+    const number = { nothing: announceNothing, move: announceMove, stay: announceStay }[what];
+    return this.#call((fd) => verbs().rxeAnnounce(fd, number));
+  }
+
   /** Idempotent. */
   close(): void {
     this.#owned.close();

@@ -3,13 +3,15 @@ import { type FdPoll, READABLE, sys, syscall, WRITABLE } from './addon.js';
 
 interface Waiter {
   events: number;
+  ref: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
 
 /**
  * Promises for the readiness of one descriptor, over one poll of the event loop. Several may wait at
- * once; each is told when one of its events is there. While nobody waits, the process may exit.
+ * once; each is told when one of its events is there. While nobody waits, or only waiters with
+ * `ref: false` do, the process may exit.
  */
 export class Readiness {
   readonly #poll: FdPoll;
@@ -23,13 +25,13 @@ export class Readiness {
   }
 
   /** Resolves when `fd` is readable or has come to its end. */
-  readable(signal?: AbortSignal): Promise<void> {
-    return this.#wait(READABLE, signal);
+  readable(signal?: AbortSignal, { ref = true }: { ref?: boolean } = {}): Promise<void> {
+    return this.#wait(READABLE, ref, signal);
   }
 
   /** Resolves when `fd` takes data again. */
   writable(signal?: AbortSignal): Promise<void> {
-    return this.#wait(WRITABLE, signal);
+    return this.#wait(WRITABLE, true, signal);
   }
 
   /** Rejects whoever waits (`ECANCELED`) and lets go of the descriptor. Idempotent. */
@@ -45,7 +47,7 @@ export class Readiness {
     for (const waiter of [...this.#waiters]) waiter.reject(error);
   }
 
-  #wait(events: number, signal?: AbortSignal): Promise<void> {
+  #wait(events: number, ref: boolean, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
       const done = () => {
@@ -56,6 +58,7 @@ export class Readiness {
       const onAbort = () => waiter.reject(signal?.reason);
       const waiter: Waiter = {
         events,
+        ref,
         resolve: () => {
           done();
           resolve();
@@ -77,9 +80,18 @@ export class Readiness {
 
   #arm(): void {
     let events = 0;
-    for (const waiter of this.#waiters) events |= waiter.events;
-    if (events === 0) this.#poll.stop();
-    else syscall(() => this.#poll.start(events));
+    let ref = false;
+    for (const waiter of this.#waiters) {
+      events |= waiter.events;
+      ref ||= waiter.ref;
+    }
+    if (events === 0) {
+      this.#poll.stop();
+      return;
+    }
+    syscall(() => this.#poll.start(events));
+    if (ref) this.#poll.ref();
+    else this.#poll.unref();
   }
 
   #report(errno: number, events: number): void {

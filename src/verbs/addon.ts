@@ -51,6 +51,19 @@ export interface NativeContext {
   isRxe: boolean;
 }
 
+/** Numbers of `ROAM_RXE_WATCH_*`, `ROAM_RXE_EVENT_*` and `ROAM_RXE_ANNOUNCE_*`, native/include/roam_rxe.h. */
+export interface WatchNumbers {
+  watchQps: number;
+  watchMoves: number;
+  eventQps: number;
+  eventMoves: number;
+  eventStays: number;
+  eventMoved: number;
+  announceNothing: number;
+  announceMove: number;
+  announceStay: number;
+}
+
 export interface VerbsAddon extends NativeObjects {
   listDevices(): DeviceInfo[];
   rxeAbi: number;
@@ -62,6 +75,11 @@ export interface VerbsAddon extends NativeObjects {
   rxeCheck(fd: number): NativeUnsupported[];
   rxeStop(fd: number, qpn: number, wholeDevice: boolean): void;
   rxeResume(fd: number, qpn: number, wholeDevice: boolean): void;
+  rxeWatchNumbers: WatchNumbers;
+  rxeWatch(fd: number, flags: number): void;
+  /** Whether the program was told and has not said that it is ready. */
+  rxeAnnounce(fd: number, what: number): boolean;
+  rxeReady(fd: number): void;
   processContexts(pid: number): { contexts: NativeContext[]; rdmaCmFd: number };
   qpStateName(state: number): string;
   qpTypeName(type: number): string;

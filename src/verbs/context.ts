@@ -7,6 +7,7 @@ import { Cq, type CqOptions } from './cq.js';
 import type { DeviceAttributes } from './device-attributes.js';
 import { type GidInfo, listDevices } from './devices.js';
 import { resumeQps, stopQps } from './migration.js';
+import { type AfterRestore, type BeforeDump, MigrationWatch } from './migration-watch.js';
 import type { NativeContextHandle, NativePort, QpCap } from './native-objects.js';
 import { Life, VerbsObject } from './ownership.js';
 import { Pd } from './pd.js';
@@ -41,6 +42,7 @@ export class Context extends VerbsObject {
     this.#scope = new ContextScope(native, life, device, fds.command);
     events = new AsyncEvents(this.#scope, fds.async);
     this.#events = events;
+    this.#scope.migration = new MigrationWatch(this.#scope, events);
   }
 
   /** Limits and abilities of the device, ibv_query_device(3). */
@@ -114,6 +116,29 @@ export class Context extends VerbsObject {
   resumeAll(): void {
     this.life.check();
     resumeQps(this.#scope, 0);
+  }
+
+  /**
+   * `callback` is called when `roam migrate` is about to move the program, and may take a while: the dump
+   * begins when all such callbacks are through, or after `--ready-timeout`. Nothing needs it; it is for what
+   * no one can move, such as a connection that is better closed in order. Never called on another module.
+   *
+   * @returns how to end it
+   */
+  onBeforeDump(callback: BeforeDump): () => void {
+    this.life.check();
+    return this.#scope.migration.onBeforeDump(callback);
+  }
+
+  /**
+   * `callback` is called when the program runs again after a move: at the destination, or with `moved: false`
+   * where it was, when the move did not take place.
+   *
+   * @returns how to end it
+   */
+  onAfterRestore(callback: AfterRestore): () => void {
+    this.life.check();
+    return this.#scope.migration.onAfterRestore(callback);
   }
 
   #ask<T>(call: (context: NativeContextHandle) => T): T {

@@ -9,7 +9,7 @@ import type { ContextScope } from './scope.js';
 export type QpMigrationState = MigrationState | 'unsupported';
 
 /** `undefined` where the module is not ours. */
-function ours<T>(scope: ContextScope, call: (fd: number) => T): T | undefined {
+export function migrationCall<T>(scope: ContextScope, call: (fd: number) => T): T | undefined {
   try {
     return rxeCall(scope.device, scope.commandFd, () => call(scope.commandFd));
   } catch (error) {
@@ -19,7 +19,7 @@ function ours<T>(scope: ContextScope, call: (fd: number) => T): T | undefined {
 }
 
 export function qpMigrationState(scope: ContextScope, qpn: number): QpMigrationState {
-  const qps = ours(scope, (fd) => verbs().rxeListQps(fd, false));
+  const qps = migrationCall(scope, (fd) => verbs().rxeListQps(fd, false));
   if (qps === undefined) return 'unsupported';
   const found = qps.find((qp) => qp.qpn === qpn);
   return found === undefined ? 'running' : migrationState(found.migrationFlags);

@@ -89,6 +89,12 @@ export type NativeQpQuery = Required<Omit<NativeQpAttributes, 'address' | 'notif
   address: Omit<NativeAddress, 'dgid'> & { dgid?: string };
 };
 
+/** Attributes that bring a QP to a state; `address` as a query gives it. */
+export type NativeQpTarget = Omit<NativeQpAttributes, 'address' | 'state' | 'currentState'> & {
+  state: number;
+  address?: NativeQpQuery['address'];
+};
+
 export interface NativePort {
   port: number;
   state: string;
@@ -107,6 +113,13 @@ export interface NativeRange {
   length?: number;
 }
 
+/** An asynchronous event; `id` names the object, `port` what it is about when there is none. */
+export interface NativeEvent {
+  type: number;
+  id?: number;
+  port?: number;
+}
+
 export interface NativeObjects {
   contextOpen(device: string): NativeContextHandle;
   contextClose(context: NativeContextHandle): void;
@@ -114,7 +127,7 @@ export interface NativeObjects {
   contextDevice(context: NativeContextHandle): DeviceAttributes;
   contextPort(context: NativeContextHandle, port: number): NativePort;
   contextGids(context: NativeContextHandle): GidInfo[];
-  contextEvent(context: NativeContextHandle): { type: number; id?: number; port?: number } | undefined;
+  contextEvent(context: NativeContextHandle): NativeEvent | undefined;
 
   pagesMap(length: number, huge: boolean): NativePages;
   pagesFree(pages: NativePages): void;

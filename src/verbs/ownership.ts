@@ -27,6 +27,7 @@ export class Life {
   /** Brings the object into a state in which it can be destroyed. */
   readonly #quiesce?: () => Promise<void>;
   readonly #destroy: () => void;
+  readonly #onEnd = new Set<() => void>();
   #closing?: Promise<void>;
   #closed = false;
 
@@ -61,6 +62,12 @@ export class Life {
     parent.#children.add(this);
   }
 
+  /** `told` is called when closing begins; returns how to be forgotten. */
+  onEnd(told: () => void): () => void {
+    this.#onEnd.add(told);
+    return () => this.#onEnd.delete(told);
+  }
+
   async close({ cascade = true }: CloseOptions = {}): Promise<void> {
     if (this.#closed) return;
     if (!cascade && this.#children.size > 0 && this.#closing === undefined) throw this.#busy();
@@ -75,6 +82,7 @@ export class Life {
   }
 
   async #end(): Promise<void> {
+    for (const told of this.#onEnd) told();
     const children = [...this.#children].sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
     // One after the other: an MR cannot go before the QP that uses it.
     for (const child of children) await child.close();

@@ -1,6 +1,6 @@
 import { type AddressVector, nativeAddress } from './ah.js';
 import { type Access, accessBits, accessNames, QP_STATES, type QpState, qpStateName } from './enums.js';
-import type { NativeQpAttributes, NativeQpQuery, QpCap } from './native-objects.js';
+import type { NativeQpAttributes, NativeQpQuery, NativeQpTarget, QpCap } from './native-objects.js';
 
 /** What of a QP can be changed, `ibv_qp_attr`: which are given is what is changed. */
 export interface QpAttributes {
@@ -58,6 +58,16 @@ export function nativeAttributes(attributes: QpAttributes): NativeQpAttributes {
     ...(currentState === undefined ? {} : { currentState: stateNumber(currentState) }),
     ...(access === undefined ? {} : { access: accessBits(access) }),
     ...(address === undefined ? {} : { address: nativeAddress(address) }),
+  };
+}
+
+/** What librdmacm wants a QP to be; the addon's form differs in numbers for names. */
+export function fromNative({ state, access, address, ...rest }: NativeQpTarget): QpAttributes {
+  return {
+    ...rest,
+    state: qpStateName(state) as QpState,
+    ...(access === undefined ? {} : { access: accessNames(access) }),
+    ...(address === undefined ? {} : { address }),
   };
 }
 

@@ -216,6 +216,17 @@ export class Qp extends VerbsObject {
     return qpMigrationState(this.#scope, this.qpn);
   }
 
+  /**
+   * What it does about migration, now and whenever that changes. Changes that follow each other fast may be
+   * told as one. On another module: `unsupported`, and that is all.
+   *
+   * @throws {RoamError} `CLOSED` when the QP is closed meanwhile @throws the signal's reason
+   */
+  migrationStates({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<QpMigrationState, void, void> {
+    this.life.check();
+    return this.#scope.migration.states(this.life, this.qpn, signal);
+  }
+
   /** Stops it as for a migration: it sends nothing, its peer pauses. @throws {RoamError} `ROAM_UNSUPPORTED` */
   stop(): void {
     this.life.check();

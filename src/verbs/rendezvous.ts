@@ -59,7 +59,6 @@ export async function listen(
 /**
  * Connects to a {@link listen}er, trying again while nobody listens there.
  *
- * @param options.patience Milliseconds. Default: 10 000.
  * @throws the system error of connect(2)
  */
 export async function connect({
@@ -70,6 +69,7 @@ export async function connect({
 }: {
   host: string;
   port?: number;
+  /** Milliseconds. Default: 10 000. */
   patience?: number;
   signal?: AbortSignal;
 }): Promise<Socket> {

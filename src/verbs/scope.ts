@@ -1,3 +1,4 @@
+import type { MigrationWatch } from './migration-watch.js';
 import type { NativeContextHandle } from './native-objects.js';
 import type { Life, VerbsObject } from './ownership.js';
 
@@ -9,6 +10,8 @@ export class ContextScope {
   readonly device: string;
   /** The uverbs descriptor, owned by the context. */
   readonly commandFd: number;
+  /** Set by the context, once. */
+  migration!: MigrationWatch;
   /** For asynchronous events, which name objects by their number. */
   readonly #objects = new Map<number, WeakRef<VerbsObject>>();
 

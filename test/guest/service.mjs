@@ -20,6 +20,10 @@ function hash(bytes) {
 }
 
 const context = open();
+if (role === 'server') {
+  context.onBeforeDump(() => console.log('about to be moved'));
+  context.onAfterRestore(({ moved }) => console.log(`runs again, ${moved ? 'moved' : 'not moved'}`));
+}
 const pd = context.allocPd();
 const gidIndex = context.bestGid({ address: ip }).index;
 

@@ -31,7 +31,10 @@ describe('a process that rests', () => {
     await script('a', 'until grep -q asleep "$1"; do sleep 0.1; done', [log]);
     const { restartedCalls } = await migrate('a', pid, { to: 'b' });
     expect(restartedCalls.map(({ call }) => call).sort()).toEqual(['epoll_wait', 'futex', 'poll', 'poll']);
-    await script('b', 'kill -USR1 "$1"; until grep -E "good|bad" "$2"; do sleep 0.1; done', [String(pid), log]);
+    await script('b', 'kill -USR1 "$1"; until grep -E "good|bad" "$2"; do sleep 0.1; done', [
+      String(pid),
+      log,
+    ]);
     expect(await script('b', 'cat "$1"', [log])).toBe('asleep\ngood');
   });
 });

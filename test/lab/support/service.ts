@@ -58,4 +58,6 @@ export async function serviceMoves(address: 'floating' | 'changed'): Promise<voi
     expect(ticks, answer).toBeGreaterThan(50);
   }
   await says('b', 'server', '^{"port"', 2);
+  await says('b', 'server', '^about to be moved', 1);
+  await says('b', 'server', '^runs again, moved', 1);
 }
