@@ -2,6 +2,8 @@
   "variables": {
     # 1 where libibverbs's headers are: without them only roam_sys is built.
     "have_verbs%": "<!(printf '#include <infiniband/verbs.h>' | ${CC:-cc} -E -x c - >/dev/null 2>&1 && echo 1 || echo 0)",
+    # Likewise librdmacm's, which come with a package of their own.
+    "have_rdmacm%": "<!(printf '#include <rdma/rdma_cma.h>' | ${CC:-cc} -E -x c - >/dev/null 2>&1 && echo 1 || echo 0)",
   },
   "target_defaults": {
     # Not node-addon-api's own gyp targets: they break when node_modules is a symbolic link.
@@ -34,6 +36,18 @@
           "sources": [
             "<!@(ls native/rxe-client/*.c)",
             "<!@(ls native/verbs/*.cc native/verbs/objects/*.cc)",
+          ],
+        },
+      ],
+    }],
+    ["have_rdmacm==1", {
+      "targets": [
+        {
+          "target_name": "roam_rdmacm",
+          "libraries": ["-lrdmacm", "-libverbs"],
+          "sources": [
+            "<!@(ls native/rdmacm/*.cc)",
+            "native/verbs/objects/qp_attributes.cc",
           ],
         },
       ],

@@ -27,7 +27,7 @@ command -v node >/dev/null || die 'Node.js 20 or newer is needed (Debian 13: apt
 command -v npm >/dev/null || die 'npm is needed (Debian 13: apt-get install npm)'
 
 packages='qemu-system-x86 mmdebstrap debian-archive-keyring ca-certificates e2fsprogs iproute2 openssh-client
-	xz-utils zstd g++ make python3 libibverbs-dev'
+	xz-utils zstd g++ make python3 libibverbs-dev librdmacm-dev'
 # Debian ships Node's headers apart; other builds of Node bring their own.
 [ -e "$(node -p 'path.dirname(path.dirname(process.execPath))')/include/node/node_api.h" ] || packages="$packages libnode-dev"
 missing=
@@ -43,8 +43,8 @@ newer_than() {
 npm_stale() { newer_than node_modules/.package-lock.json package-lock.json; }
 dist_stale() { [ ! -e dist/bin/main.js ] || newer_than dist/.built src scripts/bundle.mjs tsconfig.json package-lock.json; }
 addon_stale() {
-	[ ! -e build/Release/roam_verbs.node ] ||
-		newer_than build/Release/roam_sys.node binding.gyp native/sys native/util native/verbs native/rxe-client native/include
+	[ ! -e build/Release/roam_verbs.node ] || [ ! -e build/Release/roam_rdmacm.node ] ||
+		newer_than build/Release/roam_sys.node binding.gyp native/sys native/util native/verbs native/rdmacm native/rxe-client native/include
 }
 cache=${ROAM_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/roam-rdma}
 image_missing() { ! ls "$cache"/base-*/kernel >/dev/null 2>&1; }

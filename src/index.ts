@@ -1,7 +1,28 @@
 // The public interface of the package.
-export { Criu, type CriuOptions, firstCriuError } from './criu/index.js';
+export {
+  Criu,
+  type CriuFeatures,
+  type CriuNotification,
+  type CriuOptions,
+  type CriuVersion,
+  firstCriuError,
+  type NotifyHandler,
+  type RequestOptions,
+  type RestartedCall,
+  type SwrkOptions,
+} from './criu/index.js';
 export * from './errors.js';
-export { Lab, type LabOptions } from './lab/index.js';
+export {
+  type Accel,
+  type ExecOptions,
+  type ExecResult,
+  Lab,
+  type LabNode,
+  type LabOptions,
+  type LabStatus,
+  type NodeStatus,
+  type RxeModule,
+} from './lab/index.js';
 export {
   type CarriedFile,
   type Finding,
@@ -17,5 +38,16 @@ export {
   PreflightError,
 } from './migrate/index.js';
 export * from './perf/index.js';
-export { openRxe, processContexts } from './rxe/index.js';
+export * as rdmacm from './rdmacm/index.js';
+export {
+  type ContextState,
+  type MigrationState,
+  openRxe,
+  processContexts,
+  type QpInfo,
+  type RxeContext,
+  type RxeControl,
+  type RxeQuery,
+  type UnsupportedObject,
+} from './rxe/index.js';
 export * from './verbs/index.js';

@@ -9,7 +9,29 @@ const require = createRequire(import.meta.url);
 const purposes = {
   roam_sys: 'CRIU cannot be driven without it',
   roam_verbs: 'RDMA devices and QPs cannot be reached without it',
+  roam_rdmacm: 'rdma_cm connections cannot be made without it',
 } as const;
+
+const remedies: Record<keyof typeof purposes, { notBuilt: string; notLoadable: string }> = {
+  roam_sys: {
+    notBuilt: 'run `npm run install` in the package (it needs make, a C++17 compiler and python3)',
+    notLoadable: 'build it again for this system: `npm run install`',
+  },
+  roam_verbs: {
+    notBuilt: 'install the headers of libibverbs (Debian: libibverbs-dev), then run `npm run install`',
+    notLoadable: 'install libibverbs (Debian: libibverbs1 and ibverbs-providers)',
+  },
+  roam_rdmacm: {
+    notBuilt: 'install the headers of librdmacm (Debian: librdmacm-dev), then run `npm run install`',
+    notLoadable: 'install librdmacm (Debian: librdmacm1)',
+  },
+};
+
+/** What was built here goes before what came with the package. */
+function directories(): string[] {
+  if (process.env.ROAM_NATIVE_DIR !== undefined) return [process.env.ROAM_NATIVE_DIR];
+  return [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `linux-${process.arch}`)];
+}
 
 /**
  * Loads one of the package's native addons.
@@ -20,14 +42,16 @@ const purposes = {
  * dynamic linker refuses it, for instance because libibverbs is not installed.
  */
 export function loadAddon<T>(name: keyof typeof purposes): T {
-  const file = join(process.env.ROAM_NATIVE_DIR ?? join(packageRoot, 'build', 'Release'), `${name}.node`);
-  if (!existsSync(file)) {
-    throw new RoamError('ADDON_NOT_BUILT', `the addon ${name} is not built (no ${file}); ${purposes[name]}`, {
-      remedy:
-        name === 'roam_verbs'
-          ? 'install the headers of libibverbs (Debian: libibverbs-dev), then run `npm run install`'
-          : 'run `npm run install` in the package (it needs make, a C++17 compiler and python3)',
-    });
+  const places = directories().map((directory) => join(directory, `${name}.node`));
+  const file = places.find((place) => existsSync(place));
+  if (file === undefined) {
+    throw new RoamError(
+      'ADDON_NOT_BUILT',
+      `the addon ${name} is not built (no ${places[0]}); ${purposes[name]}`,
+      {
+        remedy: remedies[name].notBuilt,
+      },
+    );
   }
   try {
     return require(file) as T;
@@ -37,10 +61,7 @@ export function loadAddon<T>(name: keyof typeof purposes): T {
       `the addon ${name} cannot be loaded: ${(cause as Error).message.split('\n')[0]}; ${purposes[name]}`,
       {
         cause,
-        remedy:
-          name === 'roam_verbs'
-            ? 'install libibverbs (Debian: libibverbs1 and ibverbs-providers)'
-            : 'build it again for this system: `npm run install`',
+        remedy: remedies[name].notLoadable,
       },
     );
   }

@@ -129,7 +129,8 @@ Napi::Value QpQuery(const Napi::CallbackInfo &info) {
              IBV_QP_PATH_MIG_STATE | IBV_QP_CAP | IBV_QP_DEST_QPN;
   int err = ibv_query_qp(qp->qp, &attr, mask, &init);
   if (err != 0) throw SystemError(env, "ibv_query_qp", err, "QP " + std::to_string(qp->qp->qp_num));
-  Napi::Object object = QpAttributesObject(env, attr);
+  Napi::Object object = QpAttributesObject(env, attr, ~0);
+  object.Set("sqDraining", attr.sq_draining != 0);
   object.Set("cap", CapObject(env, attr.cap));
   object.Set("sqSigAll", init.sq_sig_all != 0);
   return object;

@@ -91,28 +91,29 @@ int QpAttributesOf(Napi::Env env, Napi::Value value, ibv_qp_attr *attr) {
   return mask;
 }
 
-Napi::Object QpAttributesObject(Napi::Env env, const ibv_qp_attr &attr) {
+Napi::Object QpAttributesObject(Napi::Env env, const ibv_qp_attr &attr, int mask) {
   Napi::Object object = Napi::Object::New(env);
-  auto set = [&](const char *name, uint32_t value) { object.Set(name, value); };
-  set("state", attr.qp_state);
-  set("currentState", attr.cur_qp_state);
-  set("pathMtu", MtuBytes(attr.path_mtu));
-  set("pathMigState", attr.path_mig_state);
-  set("access", attr.qp_access_flags);
-  set("pkeyIndex", attr.pkey_index);
-  set("port", attr.port_num);
-  set("qkey", attr.qkey);
-  set("rqPsn", attr.rq_psn);
-  set("sqPsn", attr.sq_psn);
-  set("destQpn", attr.dest_qp_num);
-  set("maxRdAtomic", attr.max_rd_atomic);
-  set("maxDestRdAtomic", attr.max_dest_rd_atomic);
-  set("minRnrTimer", attr.min_rnr_timer);
-  set("timeout", attr.timeout);
-  set("retryCount", attr.retry_cnt);
-  set("rnrRetry", attr.rnr_retry);
-  object.Set("sqDraining", attr.sq_draining != 0);
-  object.Set("address", AddressObject(env, attr.ah_attr));
+  auto set = [&](const char *name, int bit, uint32_t value) {
+    if (mask & bit) object.Set(name, value);
+  };
+  set("state", IBV_QP_STATE, attr.qp_state);
+  set("currentState", IBV_QP_CUR_STATE, attr.cur_qp_state);
+  set("pathMtu", IBV_QP_PATH_MTU, MtuBytes(attr.path_mtu));
+  set("pathMigState", IBV_QP_PATH_MIG_STATE, attr.path_mig_state);
+  set("access", IBV_QP_ACCESS_FLAGS, attr.qp_access_flags);
+  set("pkeyIndex", IBV_QP_PKEY_INDEX, attr.pkey_index);
+  set("port", IBV_QP_PORT, attr.port_num);
+  set("qkey", IBV_QP_QKEY, attr.qkey);
+  set("rqPsn", IBV_QP_RQ_PSN, attr.rq_psn);
+  set("sqPsn", IBV_QP_SQ_PSN, attr.sq_psn);
+  set("destQpn", IBV_QP_DEST_QPN, attr.dest_qp_num);
+  set("maxRdAtomic", IBV_QP_MAX_QP_RD_ATOMIC, attr.max_rd_atomic);
+  set("maxDestRdAtomic", IBV_QP_MAX_DEST_RD_ATOMIC, attr.max_dest_rd_atomic);
+  set("minRnrTimer", IBV_QP_MIN_RNR_TIMER, attr.min_rnr_timer);
+  set("timeout", IBV_QP_TIMEOUT, attr.timeout);
+  set("retryCount", IBV_QP_RETRY_CNT, attr.retry_cnt);
+  set("rnrRetry", IBV_QP_RNR_RETRY, attr.rnr_retry);
+  if (mask & IBV_QP_AV) object.Set("address", AddressObject(env, attr.ah_attr));
   return object;
 }
 

@@ -9,7 +9,8 @@ namespace roam {
 // Fills `attr` from the properties that `value` has, and tells which they are as an ibv_qp_attr_mask.
 int QpAttributesOf(Napi::Env env, Napi::Value value, ibv_qp_attr *attr);
 
-Napi::Object QpAttributesObject(Napi::Env env, const ibv_qp_attr &attr);
+// The properties that an ibv_qp_attr_mask names.
+Napi::Object QpAttributesObject(Napi::Env env, const ibv_qp_attr &attr, int mask);
 
 }  // namespace roam
 

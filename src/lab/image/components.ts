@@ -61,6 +61,7 @@ const ALL: Component[] = [
       'native/sys',
       'native/util',
       'native/verbs',
+      'native/rdmacm',
       'native/rxe-client',
       'native/include',
     ],

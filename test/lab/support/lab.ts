@@ -25,7 +25,7 @@ export const POLITE = [
 ];
 
 const PROGRAMS =
-  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat ib_write_lat ib_read_lat verdict qpstates unsupported sleeper tcpdump node';
+  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat ib_write_lat ib_read_lat verdict qpstates unsupported sleeper tcpdump rping node';
 
 let attached: Promise<Lab> | undefined;
 

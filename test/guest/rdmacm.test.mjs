@@ -1,0 +1,144 @@
+// rdma_cm: connections that are made over RDMA itself, from a node to itself.
+import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
+import { describe, it } from 'node:test';
+import { connect, listen } from 'roam-rdma/rdmacm';
+import { open } from 'roam-rdma/verbs';
+
+const host = networkInterfaces().eth0.find(({ family }) => family === 'IPv4').address;
+
+/** A QP in INIT with one receive posted, on the device that rdma_cm names. */
+function makeEnd({ device, port }) {
+  const context = open(device);
+  const pd = context.allocPd();
+  const qp = pd.createQp({ sendCq: context.createCq() });
+  const mr = pd.alloc(4096);
+  qp.init({ port });
+  const got = qp.recv({ sges: [mr.slice(0, 64)] });
+  // It ends with the QP, where nobody sends.
+  got.catch(() => {});
+  return { context, qp, mr, got };
+}
+
+async function firstOf(listener) {
+  for await (const request of listener.requests()) return request;
+}
+
+/** Both ends of a connection, and what they are made of. */
+async function connected(parameters) {
+  const listener = listen({ port: 0, host });
+  const accepted = firstOf(listener).then(async (request) => {
+    const end = makeEnd(request.path);
+    return {
+      ...end,
+      request,
+      connection: await request.accept(end.qp, { privateData: Buffer.from('welcome') }),
+    };
+  });
+  let end;
+  const connection = await connect({
+    host,
+    port: listener.port,
+    qp: (path) => {
+      end = makeEnd(path);
+      return end.qp;
+    },
+    ...parameters,
+  });
+  return { listener, client: { ...end, connection }, server: await accepted };
+}
+
+async function end({ listener, client, server }) {
+  await listener.close();
+  for (const { connection, context } of [client, server]) {
+    await connection.close();
+    await context.close();
+  }
+}
+
+describe('rdma_cm', () => {
+  it('connects, with data from both sides, and tells when it ends', async () => {
+    const both = await connected({ privateData: Buffer.from('hello') });
+    const { client, server } = both;
+    assert.equal(server.request.privateData.subarray(0, 5).toString(), 'hello');
+    assert.equal(client.connection.privateData.subarray(0, 7).toString(), 'welcome');
+    assert.equal(client.connection.remote.address, host);
+    assert.equal(client.qp.query().destQpn, server.qp.qpn);
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ]) {
+      from.mr.bytes.fill(7, 64, 128);
+      await from.qp.send({ opcode: 'SEND', sges: [from.mr.slice(64, 64)] });
+      assert.equal((await to.got).byteLength, 64);
+      assert.equal(to.mr.bytes[63], 7);
+    }
+    const waiting = server.qp.recv({ sges: [server.mr.slice(0, 64)] });
+    await client.connection.close();
+    await assert.rejects(waiting, { status: 'WR_FLUSH_ERR' });
+    await server.connection.ended;
+    await end(both);
+  });
+
+  it('a request can be turned away, with a reason', async () => {
+    const listener = listen({ port: 0 });
+    const turnedAway = firstOf(listener).then((request) => request.reject(Buffer.from('not now')));
+    let context;
+    await assert.rejects(
+      connect({
+        host,
+        port: listener.port,
+        qp: (path) => {
+          const made = makeEnd(path);
+          context = made.context;
+          return made.qp;
+        },
+      }),
+      (error) => error.code === 'CM_REJECTED' && error.privateData.subarray(0, 7).toString() === 'not now',
+    );
+    await turnedAway;
+    await context.close();
+    await listener.close();
+  });
+
+  it('says why there is no connection', async () => {
+    const qp = () => assert.fail('no device is known');
+    await assert.rejects(connect({ host: '203.0.113.9', port: 1, qp }), /ENETUNREACH|CM_ADDR_ERROR|status/);
+    const busy = listen({ port: 0, host });
+    assert.throws(() => listen({ port: busy.port, host }), { code: 'EADDRINUSE' });
+    assert.throws(() => listen({ port: 0, host: '203.0.113.9' }), { code: 'EADDRNOTAVAIL' });
+    await busy.close();
+    const contexts = [];
+    await assert.rejects(
+      connect({
+        host,
+        port: busy.port,
+        qp: (path) => {
+          const made = makeEnd(path);
+          contexts.push(made.context);
+          return made.qp;
+        },
+      }),
+      { code: 'CM_REJECTED' },
+    );
+    await contexts[0].close();
+  });
+
+  it('waiting for requests ends with the listener, or by a signal', async () => {
+    const listener = listen({ port: 0, host });
+    const abort = new AbortController();
+    const waiting = listener.requests({ signal: abort.signal }).next();
+    abort.abort(new Error('enough'));
+    await assert.rejects(waiting, /enough/);
+    const other = listener.requests().next();
+    await listener.close();
+    await listener.close();
+    await assert.rejects(other, { code: 'CLOSED' });
+  });
+
+  it('many connections at once', async () => {
+    const all = await Promise.all(Array.from({ length: 8 }, () => connected({})));
+    assert.equal(new Set(all.flatMap(({ client, server }) => [client.qp.qpn, server.qp.qpn])).size, 16);
+    await Promise.all(all.map(end));
+  });
+});
