@@ -1,4 +1,5 @@
-// npm's install hook: builds the native addons for the running Node.
+// npm's install hook: builds the native addons for the running Node, unless the package brings them (--build:
+// even then).
 // A machine without compiler or libibverbs can still use what needs neither, so the hook says what is
 // missing and succeeds; with --strict it fails.
 import { spawnSync } from 'node:child_process';
@@ -10,6 +11,19 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const strict = process.argv.includes('--strict');
 const release = path.join(root, 'build/Release');
+
+// They speak Node-API, so that any Node can load them, if the C library is not too old.
+const prebuilt = path.join(root, `prebuilds/linux-${process.arch}/roam_sys.node`);
+if (existsSync(prebuilt) && !process.argv.includes('--build') && loads(prebuilt)) process.exit(0);
+
+function loads(file) {
+  try {
+    createRequire(import.meta.url)(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function giveUp(reason, remedy) {
   process.stderr.write(

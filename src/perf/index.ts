@@ -1,2 +1,13 @@
 export { type PerfListener, type PerfResult, perf } from './run.js';
-export { PERF_TESTS, type PerfOptions, type PerfProgress, type PerfRow, type PerfTest } from './types.js';
+export {
+  type BandwidthRow,
+  type LatencyDurationRow,
+  type LatencyRow,
+  PERF_TESTS,
+  type PerfOptions,
+  type PerfProgress,
+  type PerfRow,
+  type PerfTest,
+  type PerfVerb,
+  type Settled,
+} from './types.js';

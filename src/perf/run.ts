@@ -19,7 +19,9 @@ const LINGER = 10_000;
 export interface PerfListener {
   onListening?(port: number): void;
   /** All that is known before the keys are exchanged. */
+  /** @internal */
   onSetup?(options: Settled, resources: Resources): void;
+  /** @internal */
   onConnected?(resources: Resources): void;
   /** A row, as this end prints it. */
   onRow?(row: PerfRow): void;
