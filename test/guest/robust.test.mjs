@@ -269,3 +269,23 @@ describe('listen()', () => {
     await context.close();
   });
 });
+
+describe('a process that is killed', () => {
+  it('with a bound window leaves nothing behind, and nobody waits', { timeout: 60_000 }, () => {
+    const program = `
+      import { withPair } from '${new URL('pair.mjs', import.meta.url)}';
+      await withPair({}, async ({ pd, right }) => {
+        const mr = pd.alloc(4096, { access: ['LOCAL_WRITE', 'REMOTE_WRITE', 'MW_BIND'] });
+        const mw = pd.allocMw(2);
+        const rkey = (mw.rkey ^ 1) >>> 0;
+        await right.qp.send({ opcode: 'BIND_MW', mw, rkey, access: ['REMOTE_WRITE'], sges: [mr.slice()] });
+        process.kill(process.pid, 'SIGKILL');
+      });`;
+    const start = performance.now();
+    const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    assert.equal(signal, 'SIGKILL', stderr);
+    assert.ok(performance.now() - start < 40_000, 'the kernel waited for a reference');
+  });
+});

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
-import { node, script } from './support/lab.js';
+import { gidIndex, node, script } from './support/lab.js';
 import { FAST_LINK } from './support/pace.js';
 
 const GUEST = fileURLToPath(new URL('../guest', import.meta.url));
@@ -44,6 +44,17 @@ describe('verbs for Node', () => {
   it('survive what programs do to them', () => run('robust.test.mjs'));
   it('take steps in any order', () => run('orders.test.mjs', ['--expose-gc'], 1));
   it('connect by rdma_cm', () => run('rdmacm.test.mjs'));
+
+  it('carry every operation from and to pyverbs', async () => {
+    const [a, c] = [await node('a'), await node('c')];
+    await c.push(`${GUEST}/pyverbs_peer.py`, '/root/pyverbs_peer.py');
+    await a.start(['node', `${THERE}/pyverbs.mjs`, a.ip, '18530'], { log: '/root/pyverbs.out' });
+    await script('a', 'until grep -q listening /root/pyverbs.out; do sleep 0.1; done');
+    const gid = String(await gidIndex('c', c.ip));
+    const { stdout } = await c.exec(['python3', '/root/pyverbs_peer.py', a.ip, '18530', gid]);
+    expect(stdout).toBe('good');
+    await script('a', 'until grep -q "^good" /root/pyverbs.out; do sleep 0.1; done');
+  });
 
   it('connect by rdma_cm to a program of librdmacm', async () => {
     const c = await node('c');

@@ -5,16 +5,18 @@ import { execa } from 'execa';
  * with the command. The tree itself is read-only: only /out and /tmp can be written.
  */
 const ENTER = `set -e
-tree=$1 src=$2 out=$3 linux=$4; shift 4
+tree=$1 src=$2 modules=$3 out=$4 linux=$5; shift 5
 mount --make-rprivate /
 mount --bind "$tree" "$tree"
 mount -o remount,bind,ro "$tree"
 mount -t tmpfs tmpfs "$tree/mnt"
-mkdir "$tree/mnt/src" "$tree/mnt/out"
+mkdir -p "$tree/mnt/src" "$tree/mnt/out" "$tree/mnt/modules/node_modules"
 : >"$tree/mnt/linux-source.tar.xz"
 mount --bind "$linux" "$tree/mnt/linux-source.tar.xz"
 mount --bind "$src" "$tree/mnt/src"
 mount -o remount,bind,ro "$tree/mnt/src"
+mount --bind "$modules" "$tree/mnt/modules/node_modules"
+mount -o remount,bind,ro "$tree/mnt/modules/node_modules"
 mount --bind "$out" "$tree/mnt/out"
 mount -t tmpfs tmpfs "$tree/tmp"
 mount -t proc proc "$tree/proc"
@@ -22,9 +24,11 @@ mount --bind /dev "$tree/dev"
 exec chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 "$@"
 `;
 
-/** Where the command of {@link buildInTree} finds the sources (read-only), leaves its results, and
- * finds the kernel's source. */
+/** Where the command of {@link buildInTree} finds the sources and the node_modules that the package uses (both
+ * read-only), leaves its results, and finds the kernel's source. */
 export const SRC = '/mnt/src';
+// Under that name, or what is in there would not find each other.
+export const MODULES = '/mnt/modules/node_modules';
 export const OUT = '/mnt/out';
 export const LINUX_SOURCE = '/mnt/linux-source.tar.xz';
 
@@ -32,12 +36,13 @@ export const LINUX_SOURCE = '/mnt/linux-source.tar.xz';
 export function buildInTree(options: {
   tree: string;
   src: string;
+  modules: string;
   out: string;
   linuxSource: string;
   command: string[];
   signal: AbortSignal | undefined;
 }): Promise<{ all?: string }> {
-  const { tree, src, out, linuxSource, command, signal } = options;
+  const { tree, src, modules, out, linuxSource, command, signal } = options;
   return execa(
     // Ends with its starter, and takes what it started along.
     'setpriv',
@@ -55,6 +60,7 @@ export function buildInTree(options: {
       'sh',
       tree,
       src,
+      modules,
       out,
       linuxSource,
       ...command,

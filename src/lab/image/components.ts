@@ -4,7 +4,8 @@ import { LabError } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { cacheDir, hashInputs } from '../cache.js';
 import type { BaseImage } from './base.js';
-import { buildInTree, LINUX_SOURCE, OUT, SRC } from './chroot.js';
+import { buildInTree, LINUX_SOURCE, MODULES, OUT, SRC } from './chroot.js';
+import { modulesWith } from './package.js';
 
 /** A part of the payload that is compiled in the Debian tree. */
 export interface Component {
@@ -13,7 +14,7 @@ export interface Component {
   target: string;
   /** Its sources, relative to the package: all that a rebuild depends on. */
   inputs: string[];
-  /** Shell script; runs with $SRC, $OUT, $KERNEL and $LINUX_SOURCE. */
+  /** Shell script; runs with $SRC, $MODULES, $OUT, $KERNEL and $LINUX_SOURCE. */
   script: string;
   /** File without which the sources are not there. */
   needs: string;
@@ -68,7 +69,7 @@ const ALL: Component[] = [
     needs: 'binding.gyp',
     script: `mkdir /tmp/pkg && cd /tmp/pkg &&
       cp -r $SRC/native $SRC/binding.gyp $SRC/package.json . &&
-      ln -s $SRC/node_modules node_modules &&
+      ln -s $MODULES node_modules &&
       node node_modules/node-gyp/bin/node-gyp.js rebuild --nodedir=/usr &&
       cp build/Release/*.node $OUT/`,
   },
@@ -112,11 +113,12 @@ export async function buildComponent(
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   const log = path.join(cacheDir(), `build-${part.name}.log`);
-  const prelude = `set -e; SRC=${SRC} OUT=${OUT} KERNEL=${base.kernel} LINUX_SOURCE=${LINUX_SOURCE}; `;
+  const prelude = `set -e; SRC=${SRC} MODULES=${MODULES} OUT=${OUT} KERNEL=${base.kernel} LINUX_SOURCE=${LINUX_SOURCE}; `;
   try {
     const { all } = await buildInTree({
       tree: base.tree,
       src: packageRoot,
+      modules: await modulesWith('node-gyp'),
       out: scratch,
       linuxSource: base.linuxSource,
       signal,

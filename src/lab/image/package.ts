@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { LabError } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 
 /** Needed to build the addon, never at run time. */
@@ -39,6 +40,17 @@ async function productionModules(): Promise<Set<string>> {
   };
   await visit(path.resolve(packageRoot));
   return found;
+}
+
+/** The node_modules directory in which this package finds `name`: another project's where it is installed there. */
+export async function modulesWith(name: string): Promise<string> {
+  const dir = await lookUp(path.resolve(packageRoot), name);
+  if (dir === undefined)
+    throw new LabError(`the npm package ${name} is not installed`, {
+      code: 'LAB_BUILD',
+      remedy: 'run `npm ci` (a checkout), or install roam-rdma again',
+    });
+  return dir.slice(0, -name.length - 1);
 }
 
 /** Node's lookup: the nearest node_modules on the way up. */
