@@ -1,53 +1,27 @@
-// The binding against a real rxe: programs of test/guest run by Node's own test runner inside a node.
+// The binding against a real rxe: programs of test/guest, and other people's programs as peers.
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { installGuest, runGuest, THERE } from './support/guest.js';
 import { useSweptLab } from './support/hooks.js';
 import { gidIndex, node, script } from './support/lab.js';
 import { FAST_LINK } from './support/pace.js';
 
-const GUEST = fileURLToPath(new URL('../guest', import.meta.url));
-const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
-/** Below it, Node finds the package as any program does that has it installed. */
-const THERE = '/usr/lib/roam-guest';
-
-async function run(file: string, flags: string[] = [], least = 5): Promise<void> {
-  const { exitCode, stdout, stderr } = await (await node('a')).exec(
-    ['node', ...flags, '--test', '--test-reporter=spec', `${THERE}/${file}`],
-    { timeout: 200_000, reject: false },
-  );
-  const passed = Number(/ℹ pass (\d+)/.exec(stdout)?.[1] ?? 0);
-  expect(exitCode, `${stdout}\n${stderr}`).toBe(0);
-  expect(passed, stdout).toBeGreaterThanOrEqual(least);
-  console.log(
-    stdout
-      .split('\n')
-      .filter((line) => /✔|✖|﹣/.test(line))
-      .join('\n'),
-  );
-}
+const PYVERBS_PEER = fileURLToPath(new URL('../guest/pyverbs_peer.py', import.meta.url));
 
 describe('verbs for Node', () => {
   useSweptLab(FAST_LINK);
+  beforeAll(installGuest);
 
-  beforeAll(async () => {
-    const a = await node('a');
-    await a.exec(['rm', '-rf', THERE]);
-    await a.push(GUEST, THERE);
-    // What the tests need beside the package.
-    for (const name of ['fast-check', 'pure-rand'])
-      await a.push(`${MODULES}/${name}`, `${THERE}/node_modules/${name}`);
-  });
-
-  it('carry every operation, as promises and in batches', () => run('traffic.test.mjs'));
-  it('make every object that rxe has', () => run('objects.test.mjs'));
-  it('keep and end them as they should', () => run('lifetime.test.mjs'));
-  it('survive what programs do to them', () => run('robust.test.mjs'));
-  it('take steps in any order', () => run('orders.test.mjs', ['--expose-gc'], 1));
-  it('connect by rdma_cm', () => run('rdmacm.test.mjs'));
+  it('carry every operation, as promises and in batches', () => runGuest('traffic.test.mjs'));
+  it('make every object that rxe has', () => runGuest('objects.test.mjs'));
+  it('keep and end them as they should', () => runGuest('lifetime.test.mjs'));
+  it('survive what programs do to them', () => runGuest('robust.test.mjs'));
+  it('take steps in any order', () => runGuest('orders.test.mjs', { flags: ['--expose-gc'], least: 1 }));
+  it('connect by rdma_cm', () => runGuest('rdmacm.test.mjs'));
 
   it('carry every operation from and to pyverbs', async () => {
     const [a, c] = [await node('a'), await node('c')];
-    await c.push(`${GUEST}/pyverbs_peer.py`, '/root/pyverbs_peer.py');
+    await c.push(PYVERBS_PEER, '/root/pyverbs_peer.py');
     await a.start(['node', `${THERE}/pyverbs.mjs`, a.ip, '18530'], { log: '/root/pyverbs.out' });
     await script('a', 'until grep -q listening /root/pyverbs.out; do sleep 0.1; done');
     const gid = String(await gidIndex('c', c.ip));

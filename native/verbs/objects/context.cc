@@ -4,6 +4,7 @@
 #include <infiniband/verbs.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "../../util/arguments.h"
@@ -109,8 +110,8 @@ Napi::Value Gids(const Napi::CallbackInfo &info) {
 }
 
 // The user context of the object that an event is about; nullptr for one about a port or the device.
-const void *ObjectOf(const ibv_async_event &event) {
-  switch (event.event_type) {
+const void *ObjectOf(const ibv_async_event &event, uint32_t type) {
+  switch (type) {
     case IBV_EVENT_CQ_ERR:
       return event.element.cq->cq_context;
     case IBV_EVENT_QP_FATAL:
@@ -140,13 +141,15 @@ Napi::Value Event(const Napi::CallbackInfo &info) {
   }
   // Acknowledged before anything that can fail: destroying the object of an event waits, with the thread,
   // until all of them are.
-  ibv_event_type type = event.event_type;
-  const void *object = ObjectOf(event);
+  // Not as the enumeration, of which the module's own events are no values.
+  uint32_t type = 0;
+  std::memcpy(&type, &event.event_type, sizeof type);
+  const void *object = ObjectOf(event, type);
   int port = event.element.port_num;
   ibv_ack_async_event(&event);
 
   Napi::Object result = Napi::Object::New(env);
-  result.Set("type", static_cast<uint32_t>(type));
+  result.Set("type", type);
   // The objects carry their id as their user context.
   if (object != nullptr)
     result.Set("id", static_cast<double>(reinterpret_cast<uintptr_t>(object)));

@@ -20,6 +20,22 @@ export interface Component {
   needs: string;
 }
 
+const ADDON_INPUTS = [
+  'binding.gyp',
+  'package.json',
+  'native/sys',
+  'native/util',
+  'native/verbs',
+  'native/rdmacm',
+  'native/rxe-client',
+  'native/include',
+];
+const BUILD_ADDON = `mkdir /tmp/pkg && cd /tmp/pkg &&
+      cp -r $SRC/native $SRC/binding.gyp $SRC/package.json . &&
+      ln -s $MODULES node_modules &&
+      node node_modules/node-gyp/bin/node-gyp.js rebuild --nodedir=/usr --jobs=2 &&
+      cp build/Release/*.node $OUT/`;
+
 const ALL: Component[] = [
   {
     name: 'agent',
@@ -56,22 +72,19 @@ const ALL: Component[] = [
   {
     name: 'addon',
     target: 'package/build/Release',
-    inputs: [
-      'binding.gyp',
-      'package.json',
-      'native/sys',
-      'native/util',
-      'native/verbs',
-      'native/rdmacm',
-      'native/rxe-client',
-      'native/include',
-    ],
+    inputs: ADDON_INPUTS,
     needs: 'binding.gyp',
-    script: `mkdir /tmp/pkg && cd /tmp/pkg &&
-      cp -r $SRC/native $SRC/binding.gyp $SRC/package.json . &&
-      ln -s $MODULES node_modules &&
-      node node_modules/node-gyp/bin/node-gyp.js rebuild --nodedir=/usr &&
-      cp build/Release/*.node $OUT/`,
+    script: BUILD_ADDON,
+  },
+  {
+    // For the tests, which load them with ROAM_NATIVE_DIR.
+    name: 'sanitized',
+    target: 'sanitized',
+    inputs: ADDON_INPUTS,
+    needs: 'test/lab/sanitized.lab.test.ts',
+    script: `sanitize='-fsanitize=address,undefined'
+      export CFLAGS="$sanitize -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1"
+      export CXXFLAGS="$CFLAGS" LDFLAGS="$sanitize" && ${BUILD_ADDON}`,
   },
 ];
 

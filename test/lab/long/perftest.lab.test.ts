@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
 import { dataFlows, MOVING_IP, type NodeName } from '../support/lab.js';
 import { migrate } from '../support/migrate.js';
-import { finishPerftest, startPerftest } from '../support/perftest.js';
+import { finishPerftest, itMoves, startPerftest } from '../support/perftest.js';
 
 describe('an unmodified perftest moves in mid-transfer, and again', () => {
   useSweptLab();
@@ -28,4 +28,15 @@ describe('an unmodified perftest moves in mid-transfer, and again', () => {
     }
     await finishPerftest(test, at, 800_000);
   });
+});
+
+describe('an unmodified perftest moves in mid-transfer', () => {
+  useSweptLab();
+
+  itMoves([
+    { tool: 'ib_send_bw', moving: 'server', address: 'floating', size: 2 },
+    { tool: 'ib_send_lat', moving: 'server', address: 'changed', size: 2 },
+    { tool: 'ib_write_bw', moving: 'client', address: 'changed', size: 8192 },
+    { tool: 'ib_read_bw', moving: 'client', address: 'changed', size: 1048576 },
+  ]);
 });

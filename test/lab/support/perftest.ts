@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   addFloating,
   dataFlows,
@@ -159,4 +159,16 @@ export async function runMigration(options: MigrationCase) {
   if (to !== peer) await dataFlows(to, 50);
   await finishPerftest(test, to);
   return report;
+}
+
+export type SimpleCase = Omit<MigrationCase, 'from' | 'to' | 'peer'>;
+
+const title = ({ tool, args = [], size, qps = 1, moving, address }: SimpleCase) =>
+  `${[tool, ...args].join(' ')}${size ? `, ${size} bytes` : ''}, ${qps} QP: the ${moving}, ${address} address`;
+
+/** A test for each: one end moves from a to b, its peer is on c. */
+export function itMoves(cases: SimpleCase[]): void {
+  it.each(cases.map((options) => ({ title: title(options), options })))('$title', async ({ options }) => {
+    await runMigration({ ...options, from: 'a', to: 'b', peer: 'c' });
+  });
 }
