@@ -23,9 +23,12 @@ static void rxe_migr_event(struct rxe_ucontext *uc, u32 type)
 	struct ib_uverbs_async_event_file *file =
 		smp_load_acquire(&uc->ibuc.ufile->default_async_file);
 	struct ib_event event = { .device = uc->ibuc.device, .event = type };
+	void (*handler)(struct ib_event_handler *, struct ib_event *);
 
-	if (file)
-		file->event_handler.handler(&file->event_handler, &event);
+	/* uverbs makes the file known before it has its handler */
+	handler = file ? READ_ONCE(file->event_handler.handler) : NULL;
+	if (handler)
+		handler(&file->event_handler, &event);
 }
 
 /* The migration state of a QP that the caller holds is another one now. */

@@ -165,6 +165,7 @@ static void rxe_migr_rcv_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
 	const struct rxe_migr_resume *msg = payload_addr(pkt);
 	unsigned long irq;
+	bool acked;
 
 	if (qp_type(qp) != IB_QPT_RC || payload_size(pkt) < sizeof(*msg) ||
 	    msg->version != RXE_MIGR_WIRE_VERSION) {
@@ -181,13 +182,16 @@ static void rxe_migr_rcv_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 		return;
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
-	if (qp->migr.flags & ROAM_RXE_RESUMING &&
-	    be32_to_cpu(msg->epoch) == qp->migr.epoch) {
+	acked = qp->migr.flags & ROAM_RXE_RESUMING &&
+		be32_to_cpu(msg->epoch) == qp->migr.epoch;
+	if (acked) {
 		WRITE_ONCE(qp->migr.flags, qp->migr.flags & ~ROAM_RXE_RESUMING);
 		atomic64_inc(&rxe->migr.resume_acked);
 		rxe_sched_task(&qp->send_task);
 	}
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
+	if (acked)
+		rxe_migr_changed(qp);
 }
 
 /* From softirq, or from a task of another QP of this device (loopback). */

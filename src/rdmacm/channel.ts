@@ -10,9 +10,13 @@ let readiness: Readiness | undefined;
 /** Makes an identifier on this thread's event channel. While there is one, the process stays alive. */
 export function createId(handler: Handler): number {
   open();
-  const id = rdmacm('a connection', (cm) => cm.create());
-  handlers.set(id, handler);
-  return id;
+  try {
+    const id = rdmacm('a connection', (cm) => cm.create());
+    handlers.set(id, handler);
+    return id;
+  } finally {
+    closeUnused();
+  }
 }
 
 /** Takes over an identifier that came with a request. */
@@ -24,6 +28,10 @@ export function adoptId(id: number, handler: Handler): void {
 export function destroyId(id: number): void {
   if (!handlers.delete(id)) return;
   rdmacm('a connection', (cm) => cm.destroy(id));
+  closeUnused();
+}
+
+function closeUnused(): void {
   if (handlers.size > 0) return;
   readiness?.close();
   readiness = undefined;
@@ -46,7 +54,12 @@ async function pump(mine: Readiness): Promise<void> {
       // Closed with the last identifier.
       return;
     }
-    for (let event = next(mine); event !== undefined; event = next(mine)) deliver(event);
+    try {
+      for (let event = next(mine); event !== undefined; event = next(mine)) deliver(event);
+    } catch (error) {
+      // One event is lost, for want of memory or for a device that has just gone; the others must come.
+      process.emitWarning(`an event of rdma_cm is lost: ${(error as Error).message}`, 'RoamWarning');
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { RoamError } from '../errors.js';
 import { QP_STATES, type QpState } from '../verbs/enums.js';
 import type { Qp } from '../verbs/qp.js';
-import { fromNative } from '../verbs/qp-attributes.js';
+import { fromNative, type QpAttributes } from '../verbs/qp-attributes.js';
 import { type CmRoute, type NativeCmEvent, type RdmaCmAddon, rdmacm } from './addon.js';
 import { adoptId, createId, destroyId } from './channel.js';
 import { CM_EVENTS, CmError, type CmEventType } from './errors.js';
@@ -72,8 +72,15 @@ export class CmId {
   }
 
   /** Brings a QP where the connection wants it. */
-  bring(qp: Qp, state: QpState): void {
-    qp.modify(fromNative(this.call((cm, id) => cm.qpAttributes(id, QP_STATES[state]))));
+  bring(qp: Qp, state: QpState, agreed: QpAttributes = {}): void {
+    const wanted = fromNative(this.call((cm, id) => cm.qpAttributes(id, QP_STATES[state])));
+    qp.modify({ ...wanted, ...agreed });
+  }
+
+  /** @throws {CmError} when it has ended already, or was rejected */
+  check(): void {
+    const early = this.#early;
+    if (early !== undefined) throw this.#unexpected(early);
   }
 
   /** Ends it; the peer of an established connection sees it disconnect. Idempotent. */
@@ -92,6 +99,10 @@ export class CmId {
     const waiter = this.#waiter;
     if (waiter === undefined) this.#early = event;
     else if (type === waiter.wanted) waiter.resolve(event);
-    else waiter.reject(new CmError(this.what, type, event.status, event.privateData));
+    else waiter.reject(this.#unexpected(event));
+  }
+
+  #unexpected({ type, status, privateData }: NativeCmEvent): CmError {
+    return new CmError(this.what, CM_EVENTS[type] ?? 'CONNECT_ERROR', status, privateData);
   }
 }

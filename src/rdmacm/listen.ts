@@ -1,4 +1,4 @@
-import { RoamError } from '../errors.js';
+import { RoamError, VerbsError } from '../errors.js';
 import type { Qp } from '../verbs/qp.js';
 import { type CmAddress, type NativeCmEvent, rdmacm } from './addon.js';
 import { createId, destroyId } from './channel.js';
@@ -23,9 +23,12 @@ export class CmRequest {
   readonly remote?: CmAddress;
   readonly privateData: Buffer;
   readonly #id: CmId;
+  /** READs and atomics, as this end sees them. */
+  readonly #offer: Pick<NativeCmEvent, 'responderResources' | 'initiatorDepth'>;
 
   /** @internal */
   constructor(event: NativeCmEvent) {
+    this.#offer = event;
     this.#id = new CmId('an rdma_cm request', event.id);
     const { device = '', port, remote } = this.#id.route();
     this.path = { device, port };
@@ -42,10 +45,15 @@ export class CmRequest {
   async accept(qp: Qp, options: CmParameters & { signal?: AbortSignal } = {}): Promise<CmConnection> {
     const id = this.#id;
     try {
-      if (qp.state === 'RESET') id.bring(qp, 'INIT');
-      id.bring(qp, 'RTR');
-      id.bring(qp, 'RTS');
+      id.check();
+      // What the peer asked for is the most: the QP and the answer have to say the same.
       const parameters = nativeParameters(qp, options);
+      const { responderResources, initiatorDepth } = this.#offer;
+      parameters.responderResources = Math.min(parameters.responderResources, responderResources);
+      parameters.initiatorDepth = Math.min(parameters.initiatorDepth, initiatorDepth);
+      if (qp.state === 'RESET') id.bring(qp, 'INIT');
+      id.bring(qp, 'RTR', { maxDestRdAtomic: parameters.responderResources });
+      id.bring(qp, 'RTS', { maxRdAtomic: parameters.initiatorDepth });
       await id.step('ESTABLISHED', (cm, n) => cm.accept(n, parameters), options.signal);
       return new CmConnection(id, qp, this.privateData);
     } catch (error) {
@@ -56,8 +64,14 @@ export class CmRequest {
 
   /** Turns the peer away, rdma_reject(3). @param privateData up to 148 bytes */
   reject(privateData?: Uint8Array): void {
-    this.#id.call((cm, n) => cm.reject(n, privateData));
-    this.#id.close();
+    try {
+      this.#id.call((cm, n) => cm.reject(n, privateData));
+    } catch (error) {
+      // A peer that has given up meanwhile needs no answer.
+      if (!(error instanceof VerbsError) || error.code !== 'EINVAL') throw error;
+    } finally {
+      this.#id.close();
+    }
   }
 }
 
@@ -66,7 +80,8 @@ export class CmListener implements AsyncDisposable {
   readonly port: number;
   readonly #id: number;
   readonly #waiting: CmRequest[] = [];
-  #wake: () => void = () => {};
+  /** Of everyone who iterates. */
+  readonly #wakes = new Set<() => void>();
   #closed = false;
 
   /** @internal Use {@link listen}. */
@@ -89,8 +104,10 @@ export class CmListener implements AsyncDisposable {
    * @throws {RoamError} `CLOSED` when the listener is closed meanwhile
    */
   async *requests({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<CmRequest, void, void> {
-    const onAbort = () => this.#wake();
-    signal?.addEventListener('abort', onAbort);
+    let wake = () => {};
+    const told = () => wake();
+    this.#wakes.add(told);
+    signal?.addEventListener('abort', told);
     try {
       for (;;) {
         signal?.throwIfAborted();
@@ -99,11 +116,12 @@ export class CmListener implements AsyncDisposable {
         if (request !== undefined) yield request;
         else
           await new Promise<void>((resolve) => {
-            this.#wake = resolve;
+            wake = resolve;
           });
       }
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      this.#wakes.delete(told);
+      signal?.removeEventListener('abort', told);
     }
   }
 
@@ -111,9 +129,12 @@ export class CmListener implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const request of this.#waiting.splice(0)) request.reject();
-    destroyId(this.#id);
-    this.#wake();
+    try {
+      for (const request of this.#waiting.splice(0)) request.reject();
+    } finally {
+      destroyId(this.#id);
+      for (const wake of this.#wakes) wake();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -123,7 +144,7 @@ export class CmListener implements AsyncDisposable {
   #onEvent(event: NativeCmEvent): void {
     if (CM_EVENTS[event.type] !== 'CONNECT_REQUEST') return;
     this.#waiting.push(new CmRequest(event));
-    this.#wake();
+    for (const wake of this.#wakes) wake();
   }
 }
 

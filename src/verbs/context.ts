@@ -31,8 +31,10 @@ export class Context extends VerbsObject {
     const fds = verbs().contextFds(native);
     const what = `the context of ${device}`;
     let events: AsyncEvents | undefined;
+    let migration: MigrationWatch | undefined;
     const life = new Life('context', what, [], {
       destroy: () => {
+        migration?.close();
         events?.close();
         verbsCall(`${what} cannot be closed`, () => verbs().contextClose(native));
       },
@@ -42,7 +44,8 @@ export class Context extends VerbsObject {
     this.#scope = new ContextScope(native, life, device, fds.command);
     events = new AsyncEvents(this.#scope, fds.async);
     this.#events = events;
-    this.#scope.migration = new MigrationWatch(this.#scope, events);
+    migration = new MigrationWatch(this.#scope, events);
+    this.#scope.migration = migration;
   }
 
   /** Limits and abilities of the device, ibv_query_device(3). */

@@ -62,6 +62,18 @@ export class MigrationWatch {
     }
   }
 
+  /** Of a context that is about to be closed: nobody shall wait for what it prepares. */
+  close(): void {
+    if (this.#unlisten === undefined) return;
+    this.#unlisten();
+    this.#unlisten = undefined;
+    try {
+      this.#apply();
+    } catch {
+      // Its device has gone.
+    }
+  }
+
   #onQpEvent(type: number, told: () => void): void {
     if (type !== verbs().rxeWatchNumbers.eventQps) return;
     this.#armed = false;
@@ -89,7 +101,7 @@ export class MigrationWatch {
     this.#follow();
     return () => {
       callbacks.delete(callback);
-      if (!this.#scope.life.closed) this.#follow();
+      if (!this.#scope.life.closed && this.#unlisten !== undefined) this.#follow();
     };
   }
 
@@ -113,7 +125,13 @@ export class MigrationWatch {
 
   async #getReady(): Promise<void> {
     await all(this.#before, (callback) => callback());
-    if (!this.#scope.life.closed) migrationCall(this.#scope, (fd) => verbs().rxeReady(fd));
+    if (this.#scope.life.closed) return;
+    try {
+      migrationCall(this.#scope, (fd) => verbs().rxeReady(fd));
+    } catch (error) {
+      // The device has gone: there is nobody to be ready for.
+      process.emitWarning(`a dump is not told of being ready: ${String(error)}`, 'RoamWarning');
+    }
   }
 }
 

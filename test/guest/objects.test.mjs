@@ -1,7 +1,6 @@
 // Objects beyond RC: UC, UD, SRQ, XRC, MW, MRs in all forms, CQ resize, asynchronous events.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { processContexts } from 'roam-rdma';
 import { allocate, open } from 'roam-rdma/verbs';
 import { fill, withPair } from './pair.mjs';
 
@@ -200,6 +199,13 @@ describe('MRs', () => {
       assert.ok(mw.closed, 'a window cannot outlive the QP that bound it');
     }));
 
+  it('a window that is not bound cannot be invalidated', () =>
+    withPair({}, async ({ pd, right }) => {
+      const mw = pd.allocMw(2);
+      const request = { opcode: 'LOCAL_INV', invalidateRkey: mw.rkey };
+      await assert.rejects(right.qp.send(request), { name: 'WorkCompletionError' });
+    }));
+
   it('what the device cannot do says so', () =>
     withPair({}, async ({ context, pd, left }) => {
       assert.throws(
@@ -235,97 +241,6 @@ describe('CQs', () => {
       }
       assert.deepEqual(seen, [1, 2, 3]);
     }));
-});
-
-describe('migration', () => {
-  it('a QP can be stopped, its peer pauses, and both go on', () =>
-    withPair({}, async ({ context, left, right }) => {
-      assert.equal(left.qp.migrationState, 'running');
-      const got = right.qp.recv({ sges: [right.mr.slice(0, 64)] });
-      right.qp.stop();
-      assert.equal(right.qp.migrationState, 'stopped');
-      const sent = left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 64)] });
-      for (let i = 0; i < 100 && left.qp.migrationState !== 'paused'; i++)
-        await new Promise((r) => setTimeout(r, 20));
-      assert.equal(left.qp.migrationState, 'paused');
-      right.qp.resume();
-      await Promise.all([sent, got]);
-      assert.equal(left.qp.migrationState, 'running');
-      context.stopAll();
-      assert.equal(left.qp.migrationState, 'stopped');
-      assert.equal(right.qp.migrationState, 'stopped');
-      context.resumeAll();
-    }));
-
-  it('changes of state are told as they happen', () =>
-    withPair({}, async ({ left, right }) => {
-      const seen = [];
-      const done = new AbortController();
-      const watching = (async () => {
-        for await (const state of left.qp.migrationStates({ signal: done.signal })) {
-          seen.push(state);
-          if (state === 'paused') right.qp.resume();
-          if (state === 'running' && seen.length > 1) break;
-        }
-      })();
-      const own = right.qp.migrationStates();
-      assert.equal((await own.next()).value, 'running');
-      right.qp.stop();
-      assert.equal((await own.next()).value, 'stopped');
-      const got = right.qp.recv({ sges: [right.mr.slice(0, 64)] });
-      await left.qp.send({ opcode: 'SEND', sges: [left.mr.slice(0, 64)] });
-      await Promise.all([got, watching]);
-      assert.deepEqual(seen, ['running', 'paused', 'running']);
-      const waiting = own.next().then(async ({ value }) => (value === 'resuming' ? own.next() : { value }));
-      assert.equal((await waiting).value, 'running');
-      const last = own.next();
-      await right.qp.close();
-      await assert.rejects(last, { code: 'CLOSED' });
-      const aborted = left.qp.migrationStates({ signal: done.signal });
-      await aborted.next();
-      done.abort(new Error('enough'));
-      await assert.rejects(aborted.next(), /enough/);
-    }));
-
-  it('a program is told before it is moved, and afterwards', async () => {
-    const context = open();
-    const [own] = processContexts(process.pid);
-    // Who is told does not stay alive for that.
-    const alive = setInterval(() => {}, 1000);
-    try {
-      assert.equal(own.announce('move'), false, 'nobody wants to know');
-      const events = [];
-      let ready;
-      const until = new Promise((resolve) => {
-        ready = resolve;
-      });
-      const end = context.onBeforeDump(() => {
-        events.push('before');
-        return until;
-      });
-      context.onBeforeDump(() => {
-        throw new Error('a fault of the program');
-      });
-      const after = new Promise((resolve) => context.onAfterRestore(resolve));
-      const warned = new Promise((resolve) => process.once('warning', resolve));
-      assert.equal(own.announce('move'), true);
-      assert.equal(own.announce('move'), true, 'told once');
-      const immediate = () => new Promise((resolve) => setImmediate(resolve));
-      while (events.length === 0) await immediate();
-      assert.equal(own.announce('nothing'), true, 'not ready yet');
-      ready();
-      while (own.announce('nothing')) await immediate();
-      assert.match((await warned).message, /a fault of the program/);
-      own.announce('stay');
-      assert.deepEqual(await after, { moved: false });
-      end();
-      assert.deepEqual(events, ['before']);
-    } finally {
-      clearInterval(alive);
-      own.close();
-      await context.close();
-    }
-  });
 });
 
 it('a device may be opened more than once', async () => {

@@ -136,6 +136,41 @@ describe('rdma_cm', () => {
     await assert.rejects(other, { code: 'CLOSED' });
   });
 
+  it('a peer that gives up before it is answered leaves nothing behind', async () => {
+    const listener = listen({ port: 0, host });
+    const abort = new AbortController();
+    const contexts = [];
+    const gaveUp = assert.rejects(
+      connect({
+        host,
+        port: listener.port,
+        signal: abort.signal,
+        qp: (path) => {
+          const made = makeEnd(path);
+          contexts.push(made.context);
+          return made.qp;
+        },
+      }),
+      /enough/,
+    );
+    const request = await firstOf(listener);
+    abort.abort(new Error('enough'));
+    await gaveUp;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    request.reject();
+    await listener.close();
+    await contexts[0].close();
+  });
+
+  it('both ends agree on the READs outstanding', async () => {
+    const both = await connected({ initiatorDepth: 2, responderResources: 3 });
+    const [client, server] = [both.client.qp.query(), both.server.qp.query()];
+    assert.equal(client.maxRdAtomic, server.maxDestRdAtomic);
+    assert.equal(server.maxRdAtomic, client.maxDestRdAtomic);
+    assert.equal(client.maxRdAtomic, 2);
+    await end(both);
+  });
+
   it('many connections at once', async () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => connected({})));
     assert.equal(new Set(all.flatMap(({ client, server }) => [client.qp.qpn, server.qp.qpn])).size, 16);

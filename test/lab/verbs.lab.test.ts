@@ -16,6 +16,7 @@ describe('verbs for Node', () => {
   it('make every object that rxe has', () => runGuest('objects.test.mjs'));
   it('keep and end them as they should', () => runGuest('lifetime.test.mjs'));
   it('survive what programs do to them', () => runGuest('robust.test.mjs'));
+  it('tell of a migration', () => runGuest('migration.test.mjs', { least: 3 }));
   it('take steps in any order', () => runGuest('orders.test.mjs', { flags: ['--expose-gc'], least: 1 }));
   it('connect by rdma_cm', () => runGuest('rdmacm.test.mjs'));
 
