@@ -25,8 +25,11 @@ export {
 } from './lab/index.js';
 export {
   type CarriedFile,
+  type CheckReport,
+  check,
   type Finding,
   type HostVersions,
+  type InspectOptions,
   type MigrateOptions,
   type MigrationEvent,
   type MigrationReport,

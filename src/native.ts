@@ -14,15 +14,15 @@ const purposes = {
 
 const remedies: Record<keyof typeof purposes, { notBuilt: string; notLoadable: string }> = {
   roam_sys: {
-    notBuilt: 'run `npm run install` in the package (it needs make, a C++17 compiler and python3)',
-    notLoadable: 'build it again for this system: `npm run install`',
+    notBuilt: 'run `npm run rebuild` in the package (it needs make, a C++17 compiler and python3)',
+    notLoadable: 'build it again for this system: `npm run rebuild`',
   },
   roam_verbs: {
-    notBuilt: 'install the headers of libibverbs (Debian: libibverbs-dev), then run `npm run install`',
+    notBuilt: 'install the headers of libibverbs (Debian: libibverbs-dev), then run `npm run rebuild`',
     notLoadable: 'install libibverbs (Debian: libibverbs1 and ibverbs-providers)',
   },
   roam_rdmacm: {
-    notBuilt: 'install the headers of librdmacm (Debian: librdmacm-dev), then run `npm run install`',
+    notBuilt: 'install the headers of librdmacm (Debian: librdmacm-dev), then run `npm run rebuild`',
     notLoadable: 'install librdmacm (Debian: librdmacm1)',
   },
 };

@@ -7,6 +7,7 @@ type Register = (program: Command) => void;
 /** Each command is loaded when it is named: a migration waits for the start of `roam` on two hosts. */
 const commands: Record<string, () => Promise<Register>> = {
   lab: async () => (await import('./lab.js')).registerLab,
+  check: async () => (await import('./check.js')).registerCheck,
   migrate: async () => (await import('./migrate.js')).registerMigrate,
   qps: async () => (await import('./qps.js')).registerQps,
   devinfo: async () => (await import('./devinfo.js')).registerDevinfo,
@@ -19,6 +20,7 @@ const EXAMPLES = `
 Examples:
   roam lab up --nodes 3                           SoftRoCE nodes a, b, c on this machine
   roam qps                                        every QP of this host and its migration state
+  roam check pid:1234 --to b                      what stands in the way of moving a process
   roam migrate pid:1234 --to b --ip 10.0.1.7/24   move a process and its address
   roam perf send_bw                               a bandwidth test, against ib_send_bw or itself
   roam demo                                       move a running ib_send_bw in mid-transfer

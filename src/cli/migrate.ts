@@ -1,45 +1,29 @@
 // `roam migrate`
 import type { Command } from 'commander';
 import { type MigrateOptions, type MigrationReport, migrate, PHASES } from '../migrate/index.js';
+import { amount, type InspectFlags, inspectFlags, inspectOptions } from './inspect-flags.js';
 import { byteCount, fail, migrationProgress, printJson, seconds } from './output.js';
 
-interface Flags {
-  to: string;
-  ip?: string;
+interface Flags extends InspectFlags {
   ipDev?: string;
-  ssh: string;
-  remoteRoam: string;
-  criu: string;
-  tcpClose?: boolean;
-  carryLimit: string;
-  settleTimeout: string;
-  readyTimeout: string;
+  settleTimeout: number;
+  readyTimeout: number;
   keepImages?: boolean;
-  json?: boolean;
   progress?: boolean;
 }
 
-const words = (text: string): string[] => text.split(' ').filter(Boolean);
-
 export function registerMigrate(program: Command): void {
-  program
+  const command = program
     .command('migrate')
-    .argument('<target>', 'what to move: pid:1234 (a process and its descendants)')
-    .requiredOption('--to <host>', 'ssh destination; its user must be root')
-    .option('--ip <address/prefix>', 'an address that moves with the process')
+    .argument('<target>', 'what to move: pid:1234 (a process and its descendants)');
+  inspectFlags(command)
     .option(
       '--ip-dev <device>',
       "network device that takes it (default: that of the destination's rxe device)",
     )
-    .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
-    .option('--carry-limit <MiB>', 'largest file that is copied along', '64')
-    .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', '30')
-    .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', '10')
-    .option('--ssh <command>', 'ssh command with its options', 'ssh')
-    .option('--remote-roam <command>', 'roam at the destination', 'roam')
-    .option('--criu <path>', 'criu binary on both hosts', 'criu')
+    .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', amount, 30)
+    .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', amount, 10)
     .option('--keep-images', 'keep images and logs on both hosts')
-    .option('--json', 'print the report as JSON')
     .option('--progress', 'with --json: report each phase on stderr')
     .description('move a running process to another host while its RDMA and TCP peers stay connected')
     .addHelpText('after', '\nExample:\n  roam migrate pid:1234 --to b --ip 10.0.1.7/24\n')
@@ -72,17 +56,10 @@ function optionsOf(
   onEvent: MigrateOptions['onEvent'],
 ): MigrateOptions {
   return {
-    target,
-    to: flags.to,
-    ...(flags.ip ? { ip: flags.ip } : {}),
+    ...inspectOptions(target, flags),
     ...(flags.ipDev ? { ipDevice: flags.ipDev } : {}),
-    ssh: words(flags.ssh),
-    remoteRoam: words(flags.remoteRoam),
-    criu: flags.criu,
-    tcpClose: flags.tcpClose ?? false,
-    carryLimit: Number(flags.carryLimit) * 1048576,
-    settleTimeoutMs: Number(flags.settleTimeout) * 1000,
-    readyTimeoutMs: Number(flags.readyTimeout) * 1000,
+    settleTimeoutMs: flags.settleTimeout * 1000,
+    readyTimeoutMs: flags.readyTimeout * 1000,
     keepImages: flags.keepImages ?? false,
     signal,
     ...(onEvent ? { onEvent } : {}),

@@ -1,7 +1,7 @@
 // How commands speak: one clear error, tables, live progress on a terminal, plain lines in a pipe.
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
-import type { MigrationEvent, PhaseName } from '../migrate/types.js';
+import type { Finding, MigrationEvent, PhaseName } from '../migrate/types.js';
 
 /** What `--json` prints when a command fails. */
 export function errorObject(error: unknown) {
@@ -19,13 +19,18 @@ export function errorObject(error: unknown) {
   };
 }
 
+/** Where it was found, what it is, and what to do about it. */
+export function findingLines(findings: Finding[]): string[] {
+  return findings.map(
+    ({ host, message, remedy }) => `  ${host}: ${message}${remedy ? `\n    -> ${remedy}` : ''}`,
+  );
+}
+
 /** What, where, and what to do about it. */
 export function errorText(error: unknown): string {
   const { phase, host, remedy, findings } = error as Record<string, unknown>;
   if (Array.isArray(findings)) {
-    const lines = findings.map(
-      ({ host: on, message, remedy: advice }) => `  ${on}: ${message}${advice ? `\n    -> ${advice}` : ''}`,
-    );
+    const lines = findingLines(findings);
     return `roam: nothing was stopped; ${findings.length} reason${findings.length > 1 ? 's' : ''} not to begin:\n${lines.join('\n')}`;
   }
   const message = error instanceof Error ? error.message : String(error);

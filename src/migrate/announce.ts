@@ -1,5 +1,6 @@
 // Programs that asked to be told of their migration (`context.onBeforeDump()`) are told, and given some time.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lives } from './proc.js';
 import { withContexts } from './rdma.js';
 
 const POLL_MS = 20;
@@ -15,6 +16,10 @@ export function announceMove(pids: number[], timeoutMs: number, signal?: AbortSi
     let waiting = contexts.filter((context) => context.announce('move'));
     for (const deadline = performance.now() + timeoutMs; waiting.length > 0; await sleep(POLL_MS)) {
       waiting = waiting.filter((context) => context.announce('nothing'));
+      // The descriptors here outlive a process that ends instead.
+      const alive = new Map<number, boolean>();
+      for (const { pid } of waiting) alive.set(pid, alive.get(pid) ?? (await lives(pid)));
+      waiting = waiting.filter(({ pid }) => alive.get(pid));
       if (performance.now() > deadline || signal?.aborted) break;
     }
     return [...new Set(waiting.map(({ pid }) => pid))];

@@ -1,7 +1,8 @@
 // The process tree as it was frozen: since preflight it may have forked, connected and registered.
 import { openFds, processTree, type Task } from './proc.js';
-import { withContexts } from './rdma.js';
+import { objectsOf, withContexts } from './rdma.js';
 import { type TcpSocket, tcpSockets } from './tcp.js';
+import type { MovedObjects } from './types.js';
 
 export interface Frozen {
   tasks: Task[];
@@ -21,4 +22,22 @@ export async function readFrozen(pid: number): Promise<Frozen> {
   }
   const contexts = await withContexts(pids, (found) => found.length);
   return { tasks, pids, connections: [...connections.values()], contexts };
+}
+
+/**
+ * What moves, for the report. Asked here, where it rests: at the destination the process may be through with its
+ * work before anyone looks. A list that cannot be had keeps nothing from moving.
+ */
+export async function frozenObjects(
+  { contexts, pids }: Frozen,
+  warn: (problem: string) => void,
+): Promise<MovedObjects> {
+  if (contexts > 0) {
+    try {
+      return await objectsOf(pids);
+    } catch (error) {
+      warn(`what moves cannot be listed: ${(error as Error).message}`);
+    }
+  }
+  return { qp: [], mr: [], cq: 0 };
 }

@@ -2,21 +2,20 @@
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { MigrationError } from '../errors.js';
-import { AgentClient } from './agent/client.js';
+import type { AgentClient } from './agent/client.js';
 import { prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
 import { Guard, startTimeOf } from './guard.js';
+import { inspect } from './inspect.js';
 import { Move } from './move.js';
 import { Phases } from './phases.js';
-import { preflight } from './preflight.js';
-import { parseTarget, readSource } from './source.js';
 import { TarSink } from './transfer.js';
 import type { Finding, MigrateOptions, MigrationReport } from './types.js';
 
+export { check } from './check.js';
 export type * from './types.js';
 export { PHASES } from './types.js';
 
-const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
 const DEFAULT_READY_TIMEOUT_MS = 10_000;
 
 /** Preflight found reasons not to begin; nothing was stopped. */
@@ -46,24 +45,15 @@ export class PreflightError extends MigrationError {
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const phases = new Phases(options.onEvent, options.signal);
-  const { to, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
-  const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
+  const { to, ssh = ['ssh'] } = options;
   const connection: { agent?: AgentClient; guard?: Guard } = {};
   try {
     const checked = await phases.run('preflight', hostname(), async () => {
-      const pid = parseTarget(options.target);
-      const connecting = AgentClient.connect(to, ssh, remoteRoam, criu).then((agent) => {
+      const result = await inspect(options, (agent) => {
         connection.agent = agent;
-        return agent;
       });
-      // Both are awaited whatever becomes of the other, so that no connection is forgotten.
-      const [read, connected] = await Promise.allSettled([readSource(pid, options.ip, criu), connecting]);
-      if (read.status === 'rejected') throw read.reason;
-      if (connected.status === 'rejected') throw connected.reason;
-      const [source, agent] = [read.value, connected.value];
-      const result = await preflight(source, agent, { tcpClose: options.tcpClose ?? false, carryLimit });
       if (result.findings.length > 0) throw new PreflightError(result.findings);
-      return { ...result, source, agent };
+      return result;
     });
     const id = `roam-${hostname()}-${checked.source.pid}-${Date.now().toString(36)}`;
     const prepared = await phases.run('prepare', hostname(), async () => {
@@ -83,7 +73,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       if (checked.source.rdma.contexts > 0) await announce(checked.source.pids, options, phases);
       return { dir, sink };
     });
-    const move = new Move({ ...checked, ...prepared, id, options, phases, criu, carryLimit });
+    const move = new Move({ ...checked, ...prepared, id, options, phases });
     return await move.run();
   } catch (error) {
     await phases.rollback();

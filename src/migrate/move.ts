@@ -9,7 +9,7 @@ import type { HostFacts } from './agent/protocol.js';
 import { filesToCarry } from './carry.js';
 import { DUMP_LOG, dumpTree, removeNetworkLock } from './dump.js';
 import { FloatingAddress } from './floating.js';
-import { type Frozen, readFrozen } from './frozen.js';
+import { type Frozen, frozenObjects, readFrozen } from './frozen.js';
 import { keepCriuLog } from './logs.js';
 import type { Phases } from './phases.js';
 import { fateOf, lives } from './proc.js';
@@ -136,10 +136,12 @@ export class Move {
       'transfer',
       to,
       async () => {
+        const objects = frozenObjects(this.#frozen, (problem) => phases.warn(problem));
         this.#carried = await filesToCarry(this.#frozen.pids, missingFiles, agent, carryLimit);
         const paths = this.#carried.map(({ path }) => path);
         this.#bytes = await sink.send(dir, paths);
         if (paths.length > 0) await agent.request('placeFiles', { paths });
+        this.#objects = await objects;
       },
       () => `${this.#bytes} bytes`,
     );
@@ -199,7 +201,6 @@ export class Move {
   async #settle(): Promise<void> {
     const { phases, agent, options } = this.c;
     if (this.#frozen.contexts === 0) return;
-    this.#objects = await agent.request('objects', { pids: this.#frozen.pids });
     const waiting = await unsettledQps(agent, this.#frozen.pids, options.settleTimeoutMs);
     if (waiting.length > 0)
       phases.warn(

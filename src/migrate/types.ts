@@ -31,15 +31,13 @@ export type MigrationEvent =
   | { type: 'fail'; phase: PhaseName; ms: number; message: string }
   | { type: 'warning'; phase: PhaseName; message: string };
 
-export interface MigrateOptions {
+export interface InspectOptions {
   /** What to move: `pid:1234` (a process and all its descendants). */
   target: string;
   /** ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. */
   to: string;
   /** Address in CIDR form that moves with the process, e.g. `10.0.1.7/24`. */
   ip?: string;
-  /** Network device at the destination that takes `ip`. Default: the netdev of its rxe device. */
-  ipDevice?: string;
   /** The ssh command and its options. Default `['ssh']`. */
   ssh?: string[];
   /** How `roam` is started at the destination. Default `['roam']`. */
@@ -50,6 +48,11 @@ export interface MigrateOptions {
   tcpClose?: boolean;
   /** Largest file that is carried along because the destination lacks it, in bytes. Default 64 MiB. */
   carryLimit?: number;
+}
+
+export interface MigrateOptions extends InspectOptions {
+  /** Network device at the destination that takes `ip`. Default: the netdev of its rxe device. */
+  ipDevice?: string;
   /** How long to wait, after the process runs again, for every peer to acknowledge Resume. Default 30 s. */
   settleTimeoutMs?: number;
   /** How long programs that asked for it (`context.onBeforeDump()`) may prepare before the freeze. Default 10 s. */
@@ -59,6 +62,30 @@ export interface MigrateOptions {
   /** Aborting before the commit point rolls back; after it, it has no effect. */
   signal?: AbortSignal;
   onEvent?: (event: MigrationEvent) => void;
+}
+
+/** What a migration would begin with. */
+export interface CheckReport {
+  /** Nothing stands in the way. */
+  ok: boolean;
+  target: string;
+  pid: number;
+  pids: number[];
+  comm: string;
+  source: string;
+  destination: string;
+  /** Why it would be refused, each with what to do about it; empty when `ok`. */
+  findings: Finding[];
+  /** Memory of all processes, in bytes: about what would be sent. */
+  memory: number;
+  /** Verbs contexts and QPNs. */
+  contexts: number;
+  qpns: number[];
+  /** Established TCP connections that would move, or be closed. */
+  connections: number;
+  /** Files that the destination lacks and that would be carried along. */
+  carried: string[];
+  versions: { source: HostVersions; destination: HostVersions };
 }
 
 export interface CarriedFile {

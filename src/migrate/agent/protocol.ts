@@ -1,7 +1,7 @@
 // What the source and the agent say to each other: one JSON object per line, over ssh's stdin and stdout.
 import type { Cidr } from '../address.js';
 import type { TcpEnds } from '../tcp.js';
-import type { HostVersions, MovedObjects } from '../types.js';
+import type { HostVersions } from '../types.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
 export const PROTOCOL_VERSION = 1;
@@ -70,7 +70,6 @@ export interface AgentOps {
   arm: { args: Record<string, never>; result: null };
   resume: { args: { pids: number[]; stopped: number[] }; result: { contexts: number; warnings: string[] } };
   resuming: { args: { pids: number[] }; result: number[] };
-  objects: { args: { pids: number[] }; result: MovedObjects };
   finish: { args: { keepImages: boolean }; result: { warnings: string[] } };
   /** Undoes everything that this agent did. */
   abort: { args: { keepImages: boolean }; result: { warnings: string[] } };

@@ -2,7 +2,6 @@
 import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
-import { objectsOf } from '../rdma.js';
 import * as facts from './facts.js';
 import { TcpLock, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
@@ -100,7 +99,6 @@ export class AgentSession {
       return { ...result, warnings: [...unlocking, ...result.warnings] };
     },
     resuming: async ({ pids }) => stillResuming(pids),
-    objects: async ({ pids }) => objectsOf(pids),
     finish: async ({ keepImages }) => {
       this.#keepImages = keepImages;
       this.#done = true;

@@ -2,11 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { addFloating, lines, MOVING_IP, type NodeName, node, STAYING_IP, script } from './lab.js';
-import { migrate } from './migrate.js';
+import { migrate, migrateFails } from './migrate.js';
+import { whenImagesArrive } from './sabotage.js';
 
 const GUEST = fileURLToPath(new URL('../../guest', import.meta.url));
 const THERE = '/usr/lib/roam-guest';
-const SECONDS = '75';
+/** How long the client asks, for each attempt to move its server. */
+const SECONDS = 75;
 
 async function start(name: NodeName, role: string, args: string[]): Promise<number> {
   const guest = await node(name);
@@ -27,8 +29,21 @@ async function says(name: NodeName, role: string, pattern: string, count: number
   );
 }
 
+/** The images find no place: the server stays, goes on, and is told. */
+async function failsOnce(pid: number): Promise<void> {
+  const sabotage = await whenImagesArrive('b', 'rm -rf /dev/shm/roam-*', 'true');
+  const error = await migrateFails('a', pid, { to: 'b' });
+  await sabotage.undo();
+  expect(error.phase).toBe('transfer');
+  await says('a', 'server', '^about to be moved', 1);
+  await says('a', 'server', '^runs again, not moved', 1);
+}
+
 /** Moves the server from a to b while the client on c asks, and expects every answer to have been right. */
-export async function serviceMoves(address: 'floating' | 'changed'): Promise<void> {
+export async function serviceMoves(
+  address: 'floating' | 'changed',
+  { afterFailure = false } = {},
+): Promise<void> {
   const [serverIp, clientIp] =
     address === 'floating' ? [MOVING_IP, STAYING_IP] : [(await node('a')).ip, (await node('c')).ip];
   if (address === 'floating') {
@@ -37,8 +52,10 @@ export async function serviceMoves(address: 'floating' | 'changed'): Promise<voi
   }
   const pid = await start('a', 'server', [serverIp]);
   await says('a', 'server', '^listening', 2);
-  await start('c', 'client', [clientIp, serverIp, SECONDS]);
+  const seconds = afterFailure ? 2 * SECONDS : SECONDS;
+  await start('c', 'client', [clientIp, serverIp, String(seconds)]);
   await says('c', 'client', '^connected', 2);
+  if (afterFailure) await failsOnce(pid);
   const report = await migrate('a', pid, {
     to: 'b',
     ...(address === 'floating' ? { ip: `${MOVING_IP}/24` } : {}),
@@ -48,7 +65,7 @@ export async function serviceMoves(address: 'floating' | 'changed'): Promise<voi
     'c',
     `until grep -q '^{"ok"\\|rror' "$1"; do sleep 0.5; done`,
     ['/root/service-client.out'],
-    150_000,
+    250_000,
   );
   const answer = lines(await said('c', 'client')).at(-1) ?? '';
   const verdict = JSON.parse(answer);

@@ -1,0 +1,51 @@
+// The options that `roam check` and `roam migrate` have in common.
+import { type Command, InvalidArgumentError } from 'commander';
+import type { InspectOptions } from '../migrate/index.js';
+
+export interface InspectFlags {
+  to: string;
+  ip?: string;
+  ssh: string;
+  remoteRoam: string;
+  criu: string;
+  tcpClose?: boolean;
+  carryLimit: number;
+  json?: boolean;
+}
+
+const MIB = 1048576;
+
+const words = (text: string): string[] => text.split(' ').filter(Boolean);
+
+/** A number for an option, 0 or more. @throws CommanderError that names the option */
+export function amount(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError(`"${text}" is not a number of 0 or more.`);
+  return value;
+}
+
+export function inspectFlags(command: Command): Command {
+  return command
+    .requiredOption('--to <host>', 'ssh destination; its user must be root')
+    .option('--ip <address/prefix>', 'an address that moves with the process')
+    .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
+    .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
+    .option('--ssh <command>', 'ssh command with its options', 'ssh')
+    .option('--remote-roam <command>', 'roam at the destination', 'roam')
+    .option('--criu <path>', 'criu binary on both hosts', 'criu')
+    .option('--json', 'print the report as JSON');
+}
+
+export function inspectOptions(target: string, flags: InspectFlags): InspectOptions {
+  return {
+    target,
+    to: flags.to,
+    ...(flags.ip ? { ip: flags.ip } : {}),
+    ssh: words(flags.ssh),
+    remoteRoam: words(flags.remoteRoam),
+    criu: flags.criu,
+    tcpClose: flags.tcpClose ?? false,
+    carryLimit: flags.carryLimit * MIB,
+  };
+}

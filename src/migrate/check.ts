@@ -1,0 +1,35 @@
+import type { AgentClient } from './agent/client.js';
+import { inspect } from './inspect.js';
+import type { CheckReport, InspectOptions } from './types.js';
+
+/**
+ * Tells every reason why {@link migrate} would refuse to begin; nothing is stopped or changed.
+ *
+ * @throws RoamError when there is no such process, or no way to the destination
+ */
+export async function check(options: InspectOptions): Promise<CheckReport> {
+  let agent: AgentClient | undefined;
+  try {
+    const { source, destination, findings, missingFiles } = await inspect(options, (connected) => {
+      agent = connected;
+    });
+    return {
+      ok: findings.length === 0,
+      target: options.target,
+      pid: source.pid,
+      pids: source.pids,
+      comm: source.tasks[0]?.comm ?? '',
+      source: source.hostname,
+      destination: destination.hostname,
+      findings,
+      memory: source.memory,
+      contexts: source.rdma.contexts,
+      qpns: source.rdma.qpns,
+      connections: source.connections.length,
+      carried: missingFiles,
+      versions: { source: source.host.versions, destination: destination.versions },
+    };
+  } finally {
+    await agent?.close();
+  }
+}

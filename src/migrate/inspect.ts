@@ -1,0 +1,40 @@
+// Both hosts and the process, looked at before anything is stopped.
+import { AgentClient } from './agent/client.js';
+import { type PreflightResult, preflight } from './preflight.js';
+import { parseTarget, readSource, type SourceFacts } from './source.js';
+import type { InspectOptions } from './types.js';
+
+const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
+
+export interface Inspected extends PreflightResult {
+  source: SourceFacts;
+  agent: AgentClient;
+  criu: string;
+  carryLimit: number;
+}
+
+/**
+ * Connects to the destination and judges whether the process could move there.
+ *
+ * @param keep Is given the connection as soon as there is one, to close it whatever happens.
+ * @throws RoamError when there is no such process, or no way to the destination
+ */
+export async function inspect(
+  options: InspectOptions,
+  keep: (agent: AgentClient) => void,
+): Promise<Inspected> {
+  const { to, ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu', tcpClose = false } = options;
+  const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
+  const pid = parseTarget(options.target);
+  const connecting = AgentClient.connect(to, ssh, remoteRoam, criu).then((agent) => {
+    keep(agent);
+    return agent;
+  });
+  // Both are awaited whatever becomes of the other, so that no connection is forgotten.
+  const [read, connected] = await Promise.allSettled([readSource(pid, ip, criu), connecting]);
+  if (read.status === 'rejected') throw read.reason;
+  if (connected.status === 'rejected') throw connected.reason;
+  const [source, agent] = [read.value, connected.value];
+  const result = await preflight(source, agent, { tcpClose, carryLimit });
+  return { ...result, source, agent, criu, carryLimit };
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { useSweptLab } from './support/hooks.js';
+import { node, script, workload } from './support/lab.js';
+import { isAlive } from './support/migrate.js';
+
+async function check(...argv: string[]) {
+  const { exitCode, stdout } = await (await node('a')).exec(['roam', 'check', ...argv, '--json'], {
+    reject: false,
+  });
+  return { exitCode, answer: JSON.parse(stdout) };
+}
+
+async function start(argv: string[], ready: string): Promise<number> {
+  const log = '/root/checked.out';
+  const pid = await (await node('a')).start(argv, { log });
+  await script('a', 'until grep -q "$2" "$1"; do sleep 0.1; done', [log, ready]);
+  return pid;
+}
+
+describe('roam check', () => {
+  useSweptLab();
+
+  it('says that nothing stands in the way, and touches nothing', async () => {
+    const pid = await start([workload('sleeper')], 'asleep');
+    const { exitCode, answer } = await check(`pid:${pid}`, '--to', 'b');
+    expect(answer).toMatchObject({
+      ok: true,
+      pid,
+      comm: 'sleeper',
+      source: 'a',
+      destination: 'b',
+      findings: [],
+    });
+    expect(exitCode).toBe(0);
+    await script('a', 'kill -USR1 "$1"; until grep -qE "good|bad" /root/checked.out; do sleep 0.1; done', [
+      String(pid),
+    ]);
+    expect(await script('a', 'cat /root/checked.out')).toBe('asleep\ngood');
+  });
+
+  it('names every reason at once, with its remedy', async () => {
+    const pid = await start([workload('unsupported'), 'ud'], 'running');
+    const { exitCode, answer } = await check(`pid:${pid}`, '--to', 'b', '--ip', '10.9.9.9/24');
+    expect(exitCode).toBe(1);
+    expect(answer.ok).toBe(false);
+    const text = JSON.stringify(answer.findings);
+    expect(text).toMatch(/cannot move the RDMA object QP \d+ \(UD\)/);
+    expect(text).toContain('10.9.9.9 is not an address of this host');
+    for (const { host, remedy } of answer.findings) expect([host, remedy]).not.toContain(undefined);
+    expect(await isAlive('a', pid)).toBe(true);
+    await script('a', 'kill -USR1 "$1"', [String(pid)]);
+  });
+});
