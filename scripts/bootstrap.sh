@@ -58,7 +58,7 @@ if [ "$install" = no ]; then
 	dist_stale && needs="$needs
   compiled TypeScript (npm run build)"
 	addon_stale && needs="$needs
-  native addons (npm run install)"
+  native addons (npm run rebuild)"
 	image_missing && needs="$needs
   guest image in $cache (made by the first lab, needs 2.5 GB and a Debian mirror)"
 	[ -z "$needs" ] && exit 0
@@ -82,7 +82,7 @@ if npm_stale; then
 fi
 if addon_stale; then
 	say 'building the native addons'
-	node scripts/install-addons.mjs --strict
+	node scripts/install-addons.mjs --strict --build
 fi
 if dist_stale; then
 	say 'compiling TypeScript'

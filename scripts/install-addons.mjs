@@ -27,7 +27,7 @@ function loads(file) {
 
 function giveUp(reason, remedy) {
   process.stderr.write(
-    `roam-rdma: the native addons were not built: ${reason}; ${remedy}, then run 'npm run install'.\n`,
+    `roam-rdma: the native addons were not built: ${reason}; ${remedy}, then run 'npm run rebuild'.\n`,
   );
   process.exit(strict ? 1 : 0);
 }
@@ -62,8 +62,12 @@ if (build.status !== 0) {
   process.stderr.write(`${(errors.length > 0 ? errors.slice(0, 10) : lines.slice(-10)).join('\n')}\n`);
   giveUp('the compiler failed', 'see the lines above');
 }
-if (!existsSync(path.join(release, 'roam_verbs.node')))
-  giveUp(
-    'the headers of libibverbs are missing, so roam_verbs is not there',
-    'install them (Debian: libibverbs-dev)',
-  );
+for (const [addon, library] of [
+  ['roam_verbs', 'libibverbs'],
+  ['roam_rdmacm', 'librdmacm'],
+])
+  if (!existsSync(path.join(release, `${addon}.node`)))
+    giveUp(
+      `the headers of ${library} are missing, so ${addon} is not there`,
+      `install them (Debian: ${library}-dev)`,
+    );

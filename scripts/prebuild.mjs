@@ -1,6 +1,6 @@
 // Builds the addons to be shipped: prebuilds/linux-ARCH, for any Node and glibc no older than this machine's.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +21,7 @@ function run(command, args, env) {
 run(process.execPath, ['scripts/install-addons.mjs', '--strict', '--build'], {
   LDFLAGS: '-static-libstdc++ -static-libgcc',
 });
+rmSync(path.join(root, 'prebuilds'), { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 for (const file of readdirSync(release).filter((name) => name.endsWith('.node'))) {
   copyFileSync(path.join(release, file), path.join(target, file));
