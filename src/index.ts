@@ -34,6 +34,7 @@ export {
   type MigrationEvent,
   type MigrationReport,
   type MovedObjects,
+  type MoveSubject,
   migrate,
   PHASES,
   type PhaseName,

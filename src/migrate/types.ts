@@ -64,16 +64,22 @@ export interface MigrateOptions extends InspectOptions {
   onEvent?: (event: MigrationEvent) => void;
 }
 
-/** What a migration would begin with. */
-export interface CheckReport {
-  /** Nothing stands in the way. */
-  ok: boolean;
+/** What moves, and between which hosts. */
+export interface MoveSubject {
   target: string;
   pid: number;
+  /** Every process that moves. */
   pids: number[];
   comm: string;
   source: string;
   destination: string;
+  versions: { source: HostVersions; destination: HostVersions };
+}
+
+/** What a migration would begin with. */
+export interface CheckReport extends MoveSubject {
+  /** Nothing stands in the way. */
+  ok: boolean;
   /** Why it would be refused, each with what to do about it; empty when `ok`. */
   findings: Finding[];
   /** Memory of all processes, in bytes: about what would be sent. */
@@ -85,7 +91,6 @@ export interface CheckReport {
   connections: number;
   /** Files that the destination lacks and that would be carried along. */
   carried: string[];
-  versions: { source: HostVersions; destination: HostVersions };
 }
 
 export interface CarriedFile {
@@ -110,15 +115,8 @@ export interface HostVersions {
   rdmaCore?: string;
 }
 
-export interface MigrationReport {
+export interface MigrationReport extends MoveSubject {
   ok: true;
-  target: string;
-  pid: number;
-  /** Every process that moved. */
-  pids: number[];
-  comm: string;
-  source: string;
-  destination: string;
   /** The address that moved, if one did. */
   address?: { ip: string; from: string; to: string };
   phases: PhaseRecord[];
@@ -130,7 +128,6 @@ export interface MigrationReport {
   /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
   restartedCalls: RestartedCall[];
   objects: MovedObjects;
-  versions: { source: HostVersions; destination: HostVersions };
   warnings: string[];
 }
 
