@@ -99,6 +99,26 @@ export interface CarriedFile {
   reason: 'open for writing' | 'missing at the destination';
 }
 
+/** One round of pre-copy: memory that was sent while the process ran. */
+export interface PreCopyRound {
+  /** 1 for the first. */
+  round: number;
+  /** Wall time in milliseconds. */
+  ms: number;
+  /** Bytes sent. */
+  bytes: number;
+  /** Pages sent. */
+  pages: number;
+  /** Pages that were not sent again, because nothing had written to them since the round before. */
+  unchanged: number;
+  /** Bytes per second. */
+  rate: number;
+  /** Pages per second that the process and its devices wrote to during the round. */
+  dirtyRate?: number;
+  /** The blackout that would follow if the process were frozen after this round, in milliseconds. */
+  predictedMs?: number;
+}
+
 export interface MovedObjects {
   qp: { qpn: number; destQpn?: number; type?: string; state?: string; device?: string }[];
   mr: { lkey: number; rkey: number; length?: number; device?: string }[];
@@ -124,6 +144,8 @@ export interface MigrationReport extends MoveSubject {
   frozenMs: number;
   /** Bytes sent to the destination: images and carried files as one tar stream. */
   bytes: number;
+  /** Rounds of pre-copy, in their order; absent where there was none. */
+  rounds?: PreCopyRound[];
   carried: CarriedFile[];
   /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
   restartedCalls: RestartedCall[];
