@@ -1,3 +1,5 @@
+import type { FailedMigration } from './migrate/types.js';
+
 /** What every error of this package accepts beside its message. */
 export interface RoamErrorOptions {
   /** One sentence: what the user can do about it. */
@@ -121,6 +123,8 @@ export class MigrationError extends RoamError {
   readonly phase: string;
   /** Host on which the phase failed; absent for this one. */
   declare readonly host?: string;
+  /** How far it came and what was undone. */
+  declare report?: FailedMigration;
 
   constructor(
     phase: string,

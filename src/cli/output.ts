@@ -153,7 +153,8 @@ async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
   return {
     onEvent: (event) => {
       const step = steps.get(event.phase);
-      if (event.type === 'start') passOver(event.phase);
+      // A rollback is no step of the list.
+      if (event.type === 'start' && step) passOver(event.phase);
       if (event.type === 'end' && step) {
         step.title = `${event.phase}  ${seconds(event.ms)}${event.detail ? `  (${event.detail})` : ''}`;
         step.ended.resolve();

@@ -1,5 +1,5 @@
 import type { AgentClient } from './agent/client.js';
-import { inspect } from './inspect.js';
+import { inspect, subjectOf } from './inspect.js';
 import type { CheckReport, InspectOptions } from './types.js';
 
 /**
@@ -15,19 +15,13 @@ export async function check(options: InspectOptions): Promise<CheckReport> {
     });
     return {
       ok: findings.length === 0,
-      target: options.target,
-      pid: source.pid,
-      pids: source.pids,
-      comm: source.tasks[0]?.comm ?? '',
-      source: source.hostname,
-      destination: destination.hostname,
+      ...subjectOf(options.target, { source, destination }),
       findings,
       memory: source.memory,
       contexts: source.rdma.contexts,
       qpns: source.rdma.qpns,
       connections: source.connections.length,
       carried: missingFiles,
-      versions: { source: source.host.versions, destination: destination.versions },
     };
   } finally {
     await agent?.close();

@@ -6,7 +6,7 @@ import type { AgentClient } from './agent/client.js';
 import { prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
 import { Guard, startTimeOf } from './guard.js';
-import { inspect } from './inspect.js';
+import { inspect, subjectOf } from './inspect.js';
 import { Move } from './move.js';
 import { Phases } from './phases.js';
 import { TarSink } from './transfer.js';
@@ -52,6 +52,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       const result = await inspect(options, (agent) => {
         connection.agent = agent;
       });
+      phases.note(subjectOf(options.target, result));
       if (result.findings.length > 0) throw new PreflightError(result.findings);
       return result;
     });
@@ -77,6 +78,8 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     return await move.run();
   } catch (error) {
     await phases.rollback();
+    if (error instanceof MigrationError)
+      error.report = phases.failed({ target: options.target, source: hostname(), destination: to });
     throw error;
   } finally {
     connection.guard?.dismiss();

@@ -2,7 +2,7 @@
 import { AgentClient } from './agent/client.js';
 import { type PreflightResult, preflight } from './preflight.js';
 import { parseTarget, readSource, type SourceFacts } from './source.js';
-import type { InspectOptions } from './types.js';
+import type { InspectOptions, MoveSubject } from './types.js';
 
 const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
 
@@ -37,4 +37,19 @@ export async function inspect(
   const [source, agent] = [read.value, connected.value];
   const result = await preflight(source, agent, { tcpClose, carryLimit });
   return { ...result, source, agent, criu, carryLimit };
+}
+
+export function subjectOf(
+  target: string,
+  { source, destination }: Pick<Inspected, 'source' | 'destination'>,
+): MoveSubject {
+  return {
+    target,
+    pid: source.pid,
+    pids: source.pids,
+    comm: source.tasks[0]?.comm ?? '',
+    source: source.hostname,
+    destination: destination.hostname,
+    versions: { source: source.host.versions, destination: destination.versions },
+  };
 }

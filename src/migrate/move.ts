@@ -86,6 +86,7 @@ export class Move {
       await dumpTree(source, dir, criu, options.tcpClose ?? false, {
         freezing: () => {
           this.#frozenAt = performance.now();
+          phases.note({ frozenAtMs: phases.elapsed() });
         },
         dumped: async () => {
           try {
@@ -104,6 +105,7 @@ export class Move {
       });
       commit?.end();
     } catch (error) {
+      if (this.#frozenAt) phases.note({ frozenMs: this.#sinceFreeze() });
       if (commit) {
         // CRIU ended between the go-ahead and its answer: who owns the process has to be looked up.
         // What is still dying after that long dies: undoing the destination would lose the process.
@@ -142,6 +144,7 @@ export class Move {
         this.#bytes = await sink.send(dir, paths);
         if (paths.length > 0) await agent.request('placeFiles', { paths });
         this.#objects = await objects;
+        phases.note({ bytes: this.#bytes, carried: this.#carried, objects: this.#objects });
       },
       () => `${this.#bytes} bytes`,
     );
@@ -195,7 +198,11 @@ export class Move {
       agent.request('resume', { pids: this.#frozen.pids, stopped }),
     );
     for (const warning of warnings) phases.warn(`${options.to}: ${warning}`);
-    this.#frozenMs = Math.round(performance.now() - this.#frozenAt);
+    this.#frozenMs = this.#sinceFreeze();
+  }
+
+  #sinceFreeze(): number {
+    return Math.round(performance.now() - this.#frozenAt);
   }
 
   async #settle(): Promise<void> {
@@ -232,6 +239,7 @@ export class Move {
     const { source, destination, options, phases } = this.c;
     return {
       ok: true,
+      startedAt: phases.startedAt,
       target: options.target,
       pid: source.pid,
       pids: this.#frozen.pids,
@@ -240,6 +248,7 @@ export class Move {
       destination: destination.hostname,
       ...(this.#address ? { address: this.#address } : {}),
       phases: phases.records,
+      frozenAtMs: phases.known.frozenAtMs ?? 0,
       frozenMs: this.#frozenMs,
       bytes: this.#bytes,
       carried: this.#carried,

@@ -1,6 +1,16 @@
 // Bookkeeping of phases and of what must be undone if one of them fails.
 import { MigrationError, RoamError } from '../errors.js';
-import type { MigrationEvent, PhaseName, PhaseRecord } from './types.js';
+import type {
+  FailedMigration,
+  MigrationEvent,
+  MigrationReport,
+  PhaseName,
+  PhaseRecord,
+  UndoneStep,
+} from './types.js';
+
+/** The other phases work at the source. */
+const AT_DESTINATION = new Set<PhaseName>(['address', 'restore', 'verify', 'resume', 'settle', 'cleanup']);
 
 interface Undo {
   what: string;
@@ -16,6 +26,11 @@ interface Undo {
 export class Phases {
   readonly records: PhaseRecord[] = [];
   readonly warnings: string[] = [];
+  readonly undone: UndoneStep[] = [];
+  /** ISO 8601. */
+  readonly startedAt = new Date().toISOString();
+  readonly known: Partial<Omit<MigrationReport, 'ok'>> = {};
+  readonly #origin: number;
   #undo: Undo[] = [];
   #current: PhaseName = 'preflight';
   #committed = false;
@@ -24,10 +39,29 @@ export class Phases {
     private readonly emit: (event: MigrationEvent) => void = () => {},
     private readonly signal?: AbortSignal,
     private readonly now: () => number = () => performance.now(),
-  ) {}
+  ) {
+    this.#origin = now();
+  }
 
   get current(): PhaseName {
     return this.#current;
+  }
+
+  /** Milliseconds since the start, rounded to 0.1. */
+  elapsed(): number {
+    return tenths(this.now() - this.#origin);
+  }
+
+  /** Keeps what has become known, for the report of a migration that fails later. */
+  note(facts: Partial<Omit<MigrationReport, 'ok'>>): void {
+    Object.assign(this.known, facts);
+  }
+
+  /** What is known so far, of a migration that has failed. */
+  failed(subject: Pick<FailedMigration, 'target' | 'source' | 'destination'>): FailedMigration {
+    const { startedAt, records: phases, warnings, undone } = this;
+    const committed = this.#committed;
+    return { ...subject, ...this.known, ok: false, committed, startedAt, phases, warnings, undone };
   }
 
   /** Runs one phase. A failure becomes a MigrationError that names the phase and `host`. */
@@ -52,13 +86,15 @@ export class Phases {
   /** Starts a phase that ends in another scope, e.g. in a notification of CRIU. */
   begin(name: PhaseName) {
     const started = this.now();
+    const startMs = tenths(started - this.#origin);
     this.#current = name;
     this.emit({ type: 'start', phase: name });
     let open = true;
     const close = () => {
       open = false;
-      const ms = Math.round((this.now() - started) * 10) / 10;
-      this.records.push({ name, ms });
+      const ms = tenths(this.now() - started);
+      const host = AT_DESTINATION.has(name) ? 'destination' : 'source';
+      this.records.push({ name, host, startMs, ms });
       return ms;
     };
     return {
@@ -97,14 +133,19 @@ export class Phases {
 
   /** Undoes the steps above `mark`. Never throws: a step that fails becomes a warning. */
   async rollback(mark = 0): Promise<void> {
+    if (this.#undo.length <= mark) return;
+    const phase = this.begin('rollback');
     while (this.#undo.length > mark) {
       const { what, fn } = this.#undo.pop() as Undo;
       try {
         await fn();
+        this.undone.push({ what });
       } catch (error) {
+        this.undone.push({ what, failure: messageOf(error) });
         this.warn(`rollback: ${what} failed: ${messageOf(error)}`);
       }
     }
+    phase.end();
   }
 
   /** Past the commit point nothing is undone any more, and an abort comes too late. */
@@ -113,6 +154,8 @@ export class Phases {
     this.#undo = [];
   }
 }
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

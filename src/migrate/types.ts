@@ -20,6 +20,10 @@ export type PhaseName = (typeof PHASES)[number] | 'rollback';
 
 export interface PhaseRecord {
   name: PhaseName;
+  /** Where its work is done. */
+  host: 'source' | 'destination';
+  /** From the start of the migration, in milliseconds, rounded to 0.1. */
+  startMs: number;
   /** Wall time in milliseconds, rounded to 0.1. */
   ms: number;
 }
@@ -137,9 +141,13 @@ export interface HostVersions {
 
 export interface MigrationReport extends MoveSubject {
   ok: true;
+  /** ISO 8601, by the clock of the source. */
+  startedAt: string;
   /** The address that moved, if one did. */
   address?: { ip: string; from: string; to: string };
   phases: PhaseRecord[];
+  /** When the freeze was requested, in milliseconds from the start of the migration. */
+  frozenAtMs: number;
   /** From the request to freeze until the tasks run again at the destination, in milliseconds. */
   frozenMs: number;
   /** Bytes sent to the destination: images and carried files as one tar stream. */
@@ -151,6 +159,30 @@ export interface MigrationReport extends MoveSubject {
   restartedCalls: RestartedCall[];
   objects: MovedObjects;
   warnings: string[];
+}
+
+/** A step of a rollback. */
+export interface UndoneStep {
+  what: string;
+  /** Why it could not be undone; absent where it was. */
+  failure?: string;
+}
+
+/** What is known of a migration that did not complete: as much as was found out until then. */
+export interface FailedMigration extends Partial<Omit<MigrationReport, 'ok'>> {
+  ok: false;
+  target: string;
+  /** It failed after the commit point: the process is at the destination, and nothing was undone. */
+  committed: boolean;
+  /** The host that the process was to leave, and that it was to go to. */
+  source: string;
+  destination: string;
+  startedAt: string;
+  /** In the order in which they ended; the one that failed is among them. */
+  phases: PhaseRecord[];
+  warnings: string[];
+  /** What was undone, in that order. */
+  undone: UndoneStep[];
 }
 
 /** A reason why the migration cannot run, found before anything was stopped. */

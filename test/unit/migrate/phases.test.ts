@@ -25,8 +25,8 @@ describe('Phases', () => {
       (bytes) => `${bytes} bytes`,
     );
     expect(phases.records).toEqual([
-      { name: 'preflight', ms: 10 },
-      { name: 'transfer', ms: 10 },
+      { name: 'preflight', host: 'source', startMs: 10, ms: 10 },
+      { name: 'transfer', host: 'source', startMs: 30, ms: 10 },
     ]);
     expect(events.at(-1)).toEqual({ type: 'end', phase: 'transfer', ms: 10, detail: '5 bytes' });
   });
@@ -71,6 +71,35 @@ describe('Phases', () => {
     await phases.rollback();
     await phases.rollback();
     expect(undone).toEqual(['destination', 'address', 'QPs', 'directory']);
+    expect(phases.undone).toEqual([
+      { what: 'destination', failure: 'connection lost' },
+      { what: 'address' },
+      { what: 'QPs' },
+      { what: 'directory' },
+    ]);
+    expect(phases.records.map(({ name }) => name)).toEqual(['rollback', 'rollback']);
+  });
+
+  it('tells of a failure how far it came', async () => {
+    const { phases } = setup();
+    await phases.run('preflight', 'a', async () => {});
+    phases.note({ comm: 'server', frozenAtMs: phases.elapsed() });
+    phases.onRollback('directory', async () => {});
+    await phases.run('dump', 'a', () => Promise.reject(new Error('no'))).catch(() => {});
+    await phases.rollback();
+    expect(phases.failed({ target: 'pid:7', source: 'a', destination: 'b' })).toMatchObject({
+      ok: false,
+      committed: false,
+      target: 'pid:7',
+      comm: 'server',
+      frozenAtMs: 30,
+      phases: [
+        { name: 'preflight', startMs: 10 },
+        { name: 'dump', host: 'source', startMs: 40, ms: 10 },
+        { name: 'rollback', startMs: 60 },
+      ],
+      undone: [{ what: 'directory' }],
+    });
   });
 
   it('ends at the next boundary when it is aborted, but not after the commit', async () => {
