@@ -10,8 +10,8 @@
  * beside it; all structs are little endian, naturally aligned, without holes.
  *
  * Permission: STOP, RESUME, CHECK, LIST, WATCH and READY on the caller's own
- * context need nothing; whole-device scope, DUMP, IDENTIFY, ANNOUNCE, RESTORE_*
- * and PIN need CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user
+ * context need nothing; whole-device scope, DUMP, IDENTIFY, ANNOUNCE, TRACK,
+ * RESTORE_* and PIN need CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user
  * namespace.
  */
 #ifndef ROAM_RXE_H
@@ -19,7 +19,7 @@
 
 #include <linux/types.h>
 
-#define ROAM_RXE_ABI_VERSION	2
+#define ROAM_RXE_ABI_VERSION	3
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
 #define ROAM_RXE_DUMP_VERSION	3
 
@@ -31,6 +31,7 @@ enum roam_rxe_object {
 	ROAM_RXE_OBJECT_MIGR = ROAM_RXE_NS,	/* enum roam_rxe_method */
 	ROAM_RXE_OBJECT_RESTORE,		/* enum roam_rxe_restore_method */
 	ROAM_RXE_OBJECT_WATCH,		/* enum roam_rxe_watch_method */
+	ROAM_RXE_OBJECT_TRACK,		/* enum roam_rxe_track_method */
 };
 
 enum roam_rxe_method {
@@ -58,6 +59,15 @@ enum roam_rxe_watch_method {
 	ROAM_RXE_METHOD_WATCH = ROAM_RXE_NS,	/* REQ: roam_rxe_watch */
 	ROAM_RXE_METHOD_ANNOUNCE,		/* REQ: roam_rxe_announce, RESP: roam_rxe_announced */
 	ROAM_RXE_METHOD_READY,
+};
+
+enum roam_rxe_track_method {
+	/*
+	 * From now on every page of the context's MRs keeps its soft-dirty
+	 * bit, huge pages too: they are mapped by small entries.  So are those
+	 * of MRs that any context of the device registers later.
+	 */
+	ROAM_RXE_METHOD_TRACK = ROAM_RXE_NS,
 };
 
 enum roam_rxe_attr {

@@ -244,6 +244,14 @@ int rxe_client_ready(int fd)
 	return uverbs_cmd_run(fd, &cmd);
 }
 
+int rxe_client_track(int fd)
+{
+	struct uverbs_cmd cmd;
+
+	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_TRACK, ROAM_RXE_METHOD_TRACK);
+	return uverbs_cmd_run(fd, &cmd);
+}
+
 bool rxe_client_is_rxe(int fd)
 {
 	struct uverbs_cmd cmd;

@@ -42,6 +42,15 @@ int rxe_client_resume(int fd, uint32_t qpn, uint32_t flags);
 /* *out starts with a struct roam_rxe_dump_hdr and is free()d by the caller. */
 int rxe_client_dump(int fd, void **out, size_t *len);
 
+/* An MR that the device may write to. */
+struct rxe_client_memory {
+	uint64_t start;		/* user address */
+	uint64_t length;
+};
+
+/* Those of a context whose QPs are stopped; *out is free()d by the caller. */
+int rxe_client_memory(int fd, struct rxe_client_memory **out, size_t *count);
+
 /* -EBADF: event_fd is no event file of that kind of this context. */
 int rxe_client_identify_comp(int fd, int event_fd, uint64_t *id);
 int rxe_client_identify_async(int fd, int event_fd, uint64_t *id);
@@ -65,6 +74,8 @@ int rxe_client_watch(int fd, uint32_t flags);
 /* what: enum roam_rxe_announcement.  1: the program has still to say ready, 0: not. */
 int rxe_client_announce(int fd, uint32_t what);
 int rxe_client_ready(int fd);
+
+int rxe_client_track(int fd);
 
 /* True if the driver behind a uverbs descriptor is rxe, ours or the stock one,
  * and whether or not the descriptor has a verbs context yet. */

@@ -44,6 +44,7 @@ enum {
 
 extern const struct uapi_definition rxe_migr_uapi_defs[];
 extern const struct uapi_definition rxe_migr_watch_defs[];
+extern const struct uapi_definition rxe_migr_track_defs[];
 
 /* rxe_migrate.c: module, device, context, QP lifetimes */
 int rxe_migr_init(void);
@@ -86,6 +87,9 @@ void rxe_migr_changed(struct rxe_qp *qp);
 void rxe_migr_moved(struct rxe_ucontext *uc);
 int rxe_migr_watch(struct rxe_ucontext *uc, u32 flags);
 u32 rxe_migr_watched(struct rxe_ucontext *uc);
+
+/* rxe_migrate_track.c: registered memory during pre-copy */
+void rxe_migr_track_mr(struct rxe_dev *rxe, struct rxe_mr *mr);
 
 /* rxe_migrate_wire.c: packets */
 bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb);

@@ -89,9 +89,14 @@ int rxe_migr_mr_init(struct rxe_dev *rxe, u64 start, u64 length, int access,
 		     struct rxe_mr *mr, struct ib_udata *udata)
 {
 	u32 key;
+	int err;
 
-	if (likely(!mr->migr_restoring))
-		return rxe_mr_init_user(rxe, start, length, access, mr);
+	if (likely(!mr->migr_restoring)) {
+		err = rxe_mr_init_user(rxe, start, length, access, mr);
+		if (!err)
+			rxe_migr_track_mr(rxe, mr);
+		return err;
+	}
 
 	if (start + length < start || PAGE_ALIGN(start + length) < start + length)
 		return -EINVAL;
@@ -155,6 +160,7 @@ static int rxe_migr_pin_mr(struct rxe_dev *rxe, struct rxe_mr *mr)
 
 	mr->umem = umem;
 	mr->migr_restoring = false;
+	rxe_migr_track_mr(rxe, mr);
 	/* pairs with the unlocked check of state in lookup_mr() */
 	smp_store_release(&mr->state, RXE_MR_STATE_VALID);
 	return 0;

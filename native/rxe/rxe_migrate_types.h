@@ -22,6 +22,7 @@ struct rxe_migr_dev {
 	atomic64_t		nak_sent, nak_rcvd;
 	atomic64_t		resume_sent, resume_rcvd;
 	atomic64_t		resume_acked, resume_refused;
+	bool			tracked;	/* MRs are mapped by small pages; never unset */
 };
 
 /*

@@ -471,5 +471,6 @@ const struct uapi_definition rxe_migr_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_MIGR),
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_RESTORE),
 	UAPI_DEF_CHAIN(rxe_migr_watch_defs),
+	UAPI_DEF_CHAIN(rxe_migr_track_defs),
 	{},
 };

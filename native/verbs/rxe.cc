@@ -137,6 +137,23 @@ Napi::Value Check(const Napi::CallbackInfo &info) {
   return list;
 }
 
+Napi::Value Memory(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  struct rxe_client_memory *ranges = nullptr;
+  size_t count = 0;
+  int err = rxe_client_memory(FdArgument(info, 0), &ranges, &count);
+  Malloced<struct rxe_client_memory> owner(ranges);
+  if (err < 0) throw SystemError(env, "ROAM_RXE_METHOD_DUMP", -err);
+  Napi::Array list = Napi::Array::New(env, count);
+  for (size_t i = 0; i < count; i++) {
+    Napi::Object range = Napi::Object::New(env);
+    range.Set("start", Napi::BigInt::New(env, ranges[i].start));
+    range.Set("length", Napi::BigInt::New(env, ranges[i].length));
+    list.Set(static_cast<uint32_t>(i), range);
+  }
+  return list;
+}
+
 void Stop(const Napi::CallbackInfo &info) {
   uint32_t qpn = QpnArgument(info, 1);
   int err = rxe_client_stop(FdArgument(info, 0), qpn, ScopeArgument(info, 2));
@@ -165,6 +182,11 @@ Napi::Value Announce(const Napi::CallbackInfo &info) {
 void Ready(const Napi::CallbackInfo &info) {
   int err = rxe_client_ready(FdArgument(info, 0));
   if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_READY", -err);
+}
+
+void Track(const Napi::CallbackInfo &info) {
+  int err = rxe_client_track(FdArgument(info, 0));
+  if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_TRACK", -err);
 }
 
 Napi::Object WatchNumbers(Napi::Env env) {
@@ -234,11 +256,13 @@ void DefineRxe(Napi::Env env, Napi::Object exports) {
   exports.Set("rxeQuery", Napi::Function::New<Query>(env, "rxeQuery"));
   exports.Set("rxeListQps", Napi::Function::New<ListQps>(env, "rxeListQps"));
   exports.Set("rxeCheck", Napi::Function::New<Check>(env, "rxeCheck"));
+  exports.Set("rxeMemory", Napi::Function::New<Memory>(env, "rxeMemory"));
   exports.Set("rxeStop", Napi::Function::New<Stop>(env, "rxeStop"));
   exports.Set("rxeResume", Napi::Function::New<Resume>(env, "rxeResume"));
   exports.Set("rxeWatchNumbers", WatchNumbers(env));
   exports.Set("rxeWatch", Napi::Function::New<Watch>(env, "rxeWatch"));
   exports.Set("rxeAnnounce", Napi::Function::New<Announce>(env, "rxeAnnounce"));
+  exports.Set("rxeTrack", Napi::Function::New<Track>(env, "rxeTrack"));
   exports.Set("rxeReady", Napi::Function::New<Ready>(env, "rxeReady"));
   exports.Set("processContexts", Napi::Function::New<ProcessContexts>(env, "processContexts"));
   exports.Set("qpStateName", Napi::Function::New<Named<QpStateName>>(env, "qpStateName"));

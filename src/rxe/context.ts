@@ -45,6 +45,20 @@ export class RxeContext implements Disposable {
     return this.#call((fd) => verbs().rxeCheck(fd));
   }
 
+  /**
+   * The memory regions that the device may write to, as addresses of the process, in bytes.
+   *
+   * @throws {VerbsError} `EBUSY` while a QP of the context is not stopped
+   */
+  writableMemory(): { start: bigint; length: bigint }[] {
+    return this.#call((fd) => verbs().rxeMemory(fd));
+  }
+
+  /** Makes the kernel's dirty tracking (soft-dirty, CRIU's pre-dump) true for the registered memory. */
+  trackMemory(): void {
+    this.#call((fd) => verbs().rxeTrack(fd));
+  }
+
   /** Stops every QP of the context. */
   stop(): void {
     this.#call((fd) => verbs().rxeStop(fd, 0, false));

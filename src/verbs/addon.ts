@@ -73,12 +73,14 @@ export interface VerbsAddon extends NativeObjects {
   rxeQuery(fd: number): NativeQuery;
   rxeListQps(fd: number, wholeDevice: boolean): NativeQp[];
   rxeCheck(fd: number): NativeUnsupported[];
+  rxeMemory(fd: number): { start: bigint; length: bigint }[];
   rxeStop(fd: number, qpn: number, wholeDevice: boolean): void;
   rxeResume(fd: number, qpn: number, wholeDevice: boolean): void;
   rxeWatchNumbers: WatchNumbers;
   rxeWatch(fd: number, flags: number): void;
   /** Whether the program was told and has not said that it is ready. */
   rxeAnnounce(fd: number, what: number): boolean;
+  rxeTrack(fd: number): void;
   rxeReady(fd: number): void;
   processContexts(pid: number): { contexts: NativeContext[]; rdmaCmFd: number };
   qpStateName(state: number): string;
