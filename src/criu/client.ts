@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CriuError } from '../errors.js';
 import { exchange, type NotifyHandler } from './exchange.js';
@@ -68,6 +69,14 @@ export class Criu implements AsyncDisposable {
   /** Number, in the CRIU process, of a descriptor given in `inheritFds`; for `inheritFd` and `ps.fd`. */
   childFd(fd: number): number {
     return this.#worker.childFd(fd);
+  }
+
+  /**
+   * With `pages` of {@link SwrkOptions}: a socket on which a dump speaks to its page server, for `ps.fd`.
+   * This process is the page server, or passes on to one.
+   */
+  get pages(): { socket: Duplex; fd: number } {
+    return this.#worker.pages;
   }
 
   async version(): Promise<CriuVersion> {

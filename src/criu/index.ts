@@ -10,4 +10,6 @@ export {
 export { type RestartedCall, restartInterruptedCalls } from './interrupted.js';
 export { CriuLog, firstCriuError } from './log.js';
 export type { CriuOptions } from './options.js';
+export { PAGE, PageFilter, type PageRound, PageStreamError, type UntrackedMemory } from './pages/index.js';
+export { criuStats } from './stats.js';
 export type { SwrkOptions } from './worker.js';

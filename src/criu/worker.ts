@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { CriuError } from '../errors.js';
 import { closeFd, SeqPacket } from '../sys/index.js';
 import { lastLines } from './log.js';
@@ -15,6 +16,8 @@ export interface SwrkOptions {
   cwd?: string;
   /** Descriptors of this process that CRIU is to have too; see `Criu.childFd`. */
   inheritFds?: readonly number[];
+  /** A socket for the pages of a dump: see `Criu.pages`. */
+  pages?: boolean;
 }
 
 /** How a CRIU process ended. */
@@ -58,7 +61,7 @@ export class CriuWorker {
 
   /** @throws {CriuError} `CRIU_NOT_RUNNABLE` */
   static async start(options: SwrkOptions = {}): Promise<CriuWorker> {
-    const { path = 'criu', via = [], env, cwd, inheritFds = [] } = options;
+    const { path = 'criu', via = [], env, cwd, inheritFds = [], pages = false } = options;
     const { socket, peerFd } = SeqPacket.pair();
     const [file = path, ...args] = [...via, path, 'swrk', String(SOCKET_FD)];
     let child: ChildProcess;
@@ -66,7 +69,8 @@ export class CriuWorker {
       child = spawn(file, args, {
         cwd,
         env: { ...process.env, PATH: withSbin(process.env.PATH), ...env },
-        stdio: ['ignore', 'ignore', 'pipe', peerFd, ...inheritFds],
+        // Node.js makes its pipes with socketpair(2): this one is a stream in both directions.
+        stdio: ['ignore', 'ignore', 'pipe', peerFd, ...inheritFds, ...(pages ? (['pipe'] as const) : [])],
         detached: true,
       });
     } catch (cause) {
@@ -91,6 +95,14 @@ export class CriuWorker {
 
   get stderr(): string {
     return lastLines(this.#stderr, 40);
+  }
+
+  /** This process's end of the socket for pages, and the number of the other end in the CRIU process. */
+  get pages(): { socket: Duplex; fd: number } {
+    const fd = SOCKET_FD + 1 + this.#inherited.length;
+    const socket = this.#child.stdio[fd as 3];
+    if (!socket) throw new RangeError('this CRIU was started without a socket for pages');
+    return { socket: socket as unknown as Duplex, fd };
   }
 
   /** Number that the inherited descriptor `fd` has in the CRIU process. */
