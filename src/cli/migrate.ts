@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 import { type MigrateOptions, type MigrationReport, migrate, PHASES } from '../migrate/index.js';
 import { amount, type InspectFlags, inspectFlags, inspectOptions } from './inspect-flags.js';
+import { type MemoryFlags, memoryFlags, memoryOptions } from './memory-flags.js';
 import { byteCount, fail, migrationProgress, printJson, seconds } from './output.js';
 
-interface Flags extends InspectFlags {
+interface Flags extends InspectFlags, MemoryFlags {
   ipDev?: string;
   settleTimeout: number;
   readyTimeout: number;
@@ -12,11 +13,17 @@ interface Flags extends InspectFlags {
   progress?: boolean;
 }
 
+const EXAMPLES = `
+Examples:
+  roam migrate pid:1234 --to b --ip 10.0.1.7/24
+  roam migrate pid:1234 --to b --max-blackout 300ms --on-no-convergence go
+`;
+
 export function registerMigrate(program: Command): void {
   const command = program
     .command('migrate')
     .argument('<target>', 'what to move: pid:1234 (a process and its descendants)');
-  inspectFlags(command)
+  memoryFlags(inspectFlags(command))
     .option(
       '--ip-dev <device>',
       "network device that takes it (default: that of the destination's rxe device)",
@@ -26,7 +33,7 @@ export function registerMigrate(program: Command): void {
     .option('--keep-images', 'keep images and logs on both hosts')
     .option('--progress', 'with --json: report each phase on stderr')
     .description('move a running process to another host while its RDMA and TCP peers stay connected')
-    .addHelpText('after', '\nExample:\n  roam migrate pid:1234 --to b --ip 10.0.1.7/24\n')
+    .addHelpText('after', EXAMPLES)
     .action(async (target: string, flags: Flags) => {
       const interrupted = new AbortController();
       const onSignal = () => interrupted.abort();
@@ -57,6 +64,7 @@ function optionsOf(
 ): MigrateOptions {
   return {
     ...inspectOptions(target, flags),
+    ...memoryOptions(flags),
     ...(flags.ipDev ? { ipDevice: flags.ipDev } : {}),
     settleTimeoutMs: flags.settleTimeout * 1000,
     readyTimeoutMs: flags.readyTimeout * 1000,

@@ -1,7 +1,7 @@
 // How commands speak: one clear error, tables, live progress on a terminal, plain lines in a pipe.
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
-import type { Finding, MigrationEvent, PhaseName } from '../migrate/types.js';
+import type { Finding, MigrationEvent, PhaseName, PreCopyRound } from '../migrate/types.js';
 
 /** What `--json` prints when a command fails. */
 export function errorObject(error: unknown) {
@@ -99,13 +99,22 @@ function plainProgress(out: NodeJS.WritableStream): Progress {
         );
       if (event.type === 'fail')
         out.write(`${event.phase.padEnd(10)} failed after ${seconds(event.ms)}: ${event.message}\n`);
+      if (event.type === 'round') out.write(`${roundLine(event.round)}\n`);
       if (event.type === 'warning') out.write(`warning: ${event.message}\n`);
     },
     done: async () => {},
   };
 }
 
+/** What a round of pre-copy did. */
+export function roundLine({ round, ms, bytes, pages, unchanged, predictedMs }: PreCopyRound): string {
+  const predicted = predictedMs === undefined ? '' : `, blackout would be ${seconds(predictedMs)}`;
+  const again = unchanged > 0 ? `, ${unchanged} unchanged` : '';
+  return `  round ${round}: ${pages} pages${again}, ${byteCount(bytes)} in ${seconds(ms)}${predicted}`;
+}
+
 interface Step {
+  task?: { output: string };
   started: PromiseWithExecutor;
   ended: PromiseWithExecutor;
   title?: string;
@@ -134,6 +143,7 @@ async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
       title: phase,
       task: async (_: unknown, task) => {
         const step = steps.get(phase) as Step;
+        step.task = task;
         await step.ended.promise;
         if (step.title) task.title = step.title;
       },
@@ -159,6 +169,7 @@ async function listProgress(phases: readonly PhaseName[]): Promise<Progress> {
         step.title = `${event.phase}  ${seconds(event.ms)}${event.detail ? `  (${event.detail})` : ''}`;
         step.ended.resolve();
       }
+      if (event.type === 'round' && step?.task) step.task.output = roundLine(event.round);
       if (event.type === 'fail') step?.ended.reject(new Error(event.message));
     },
     done: async () => {

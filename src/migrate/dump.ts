@@ -1,6 +1,7 @@
 // The dump at the source, up to CRIU's post-dump notification and beyond it.
 import { readFile } from 'node:fs/promises';
-import { Criu, criu_cg_mode, criu_network_lock_method } from '../criu/index.js';
+import { criu_cg_mode, criu_network_lock_method, type PageRound } from '../criu/index.js';
+import type { PageStream } from './pages.js';
 import { run } from './run.js';
 import type { SourceFacts } from './source.js';
 
@@ -10,13 +11,16 @@ export const DUMP_LOG = 'dump.log';
 const GHOST_LIMIT = 64 * 1024 * 1024;
 
 /** Seconds that CRIU may take to stop the tasks. */
-const SEIZE_TIMEOUT = 120;
+export const SEIZE_TIMEOUT = 120;
 
 export interface DumpHooks {
   /** CRIU is about to stop the tasks. */
   freezing: () => void;
-  /** The tasks are stopped and the images complete. Throwing lets the tasks run on; returning kills them. */
-  dumped: () => Promise<void>;
+  /**
+   * The tasks are stopped, their memory is at the destination and the other images are complete. Throwing lets
+   * the tasks run on; returning kills them.
+   */
+  dumped: (memory: PageRound) => Promise<void>;
 }
 
 /**
@@ -26,38 +30,38 @@ export interface DumpHooks {
  */
 export async function dumpTree(
   source: SourceFacts,
-  dir: string,
-  path: string,
+  pages: PageStream,
   tcpClose: boolean,
   hooks: DumpHooks,
-) {
-  await using criu = await Criu.swrk({ path });
+): Promise<void> {
   const locks = source.connections.length > 0 && !tcpClose;
-  await criu.dump(
-    {
-      imagesDir: `${dir}/images`,
-      pid: source.pid,
-      logFile: DUMP_LOG,
-      logLevel: 4,
-      leaveRunning: false,
-      tcpEstablished: true,
-      tcpClose,
-      shellJob: source.shellJob,
-      fileLocks: true,
-      linkRemap: true,
-      evasiveDevices: true,
-      extUnixSk: true,
-      ghostLimit: GHOST_LIMIT,
-      timeout: SEIZE_TIMEOUT,
-      manageCgroupsMode: criu_cg_mode.IGNORE,
-      networkLock: locks ? criu_network_lock_method.NFTABLES : criu_network_lock_method.SKIP,
-    },
-    {
-      onNotify: async ({ script }) => {
-        if (script === 'pre-dump') hooks.freezing();
-        if (script === 'post-dump') await hooks.dumped();
+  await pages.last(({ criu, opts, sent }) =>
+    criu.dump(
+      {
+        ...opts,
+        pid: source.pid,
+        logFile: DUMP_LOG,
+        logLevel: 4,
+        leaveRunning: false,
+        tcpEstablished: true,
+        tcpClose,
+        shellJob: source.shellJob,
+        fileLocks: true,
+        linkRemap: true,
+        evasiveDevices: true,
+        extUnixSk: true,
+        ghostLimit: GHOST_LIMIT,
+        timeout: SEIZE_TIMEOUT,
+        manageCgroupsMode: criu_cg_mode.IGNORE,
+        networkLock: locks ? criu_network_lock_method.NFTABLES : criu_network_lock_method.SKIP,
       },
-    },
+      {
+        onNotify: async ({ script }) => {
+          if (script === 'pre-dump') hooks.freezing();
+          if (script === 'post-dump') await hooks.dumped(await sent);
+        },
+      },
+    ),
   );
 }
 

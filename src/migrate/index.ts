@@ -5,18 +5,26 @@ import { MigrationError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import { prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
+import { limitRate } from './bandwidth.js';
+import { DataLink } from './data-link.js';
 import { Guard, startTimeOf } from './guard.js';
 import { inspect, subjectOf } from './inspect.js';
 import { Move } from './move.js';
+import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
-import { TarSink } from './transfer.js';
-import type { Finding, MigrateOptions, MigrationReport } from './types.js';
+import { preCopy } from './precopy.js';
+import type { SourceFacts } from './source.js';
+import { syncAll } from './sync.js';
+import type { Finding, MigrateOptions, MigrationReport, PreCopyRound } from './types.js';
 
 export { check } from './check.js';
 export type * from './types.js';
 export { PHASES } from './types.js';
 
 const DEFAULT_READY_TIMEOUT_MS = 10_000;
+
+/** Room for images here: without pages they are small, but for deleted files that are still open. */
+const LOCAL_IMAGES = 64 * 1024 * 1024;
 
 /** Preflight found reasons not to begin; nothing was stopped. */
 export class PreflightError extends MigrationError {
@@ -46,7 +54,7 @@ export class PreflightError extends MigrationError {
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const phases = new Phases(options.onEvent, options.signal);
   const { to, ssh = ['ssh'] } = options;
-  const connection: { agent?: AgentClient; guard?: Guard } = {};
+  const connection: { agent?: AgentClient; guard?: Guard; link?: DataLink } = {};
   try {
     const checked = await phases.run('preflight', hostname(), async () => {
       const result = await inspect(options, (agent) => {
@@ -59,23 +67,43 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     const id = `roam-${hostname()}-${checked.source.pid}-${Date.now().toString(36)}`;
     const prepared = await phases.run('prepare', hostname(), async () => {
       const bytes = checked.source.memory + 16 * 1024 * 1024;
-      const dir = await prepareDirectory(id, bytes);
+      const dir = await prepareDirectory(id, LOCAL_IMAGES);
       phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
       const { pid, address } = checked.source;
       const held = address?.dev ? { address: { cidr: address.cidr, dev: address.dev } } : {};
       connection.guard = new Guard({ pid, startTime: await startTimeOf(pid), dir, ...held });
-      const { dir: remoteDir } = await checked.agent.request('prepare', { bytes, id });
+      await checked.agent.request('prepare', { bytes, id });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
       if (connections.length > 0 && !options.tcpClose)
         await checked.agent.request('lockTcp', { connections });
-      const sink = await TarSink.open(to, ssh, remoteDir);
-      phases.onRollback('closing the transfer', () => sink.close());
-      if (checked.source.rdma.contexts > 0) await announce(checked.source.pids, options, phases);
-      return { dir, sink };
+      const { path } = await checked.agent.request('openData', {});
+      const link = await DataLink.open(to, ssh, dir, path);
+      connection.link = link;
+      return { dir, link };
     });
-    const move = new Move({ ...checked, ...prepared, id, options, phases });
-    return await move.run();
+    const { agent, criu } = checked;
+    const pace = options.bandwidth ? { pace: limitRate(options.bandwidth) } : {};
+    const pages = new PageStream({ ...prepared, agent, host: to, criu, ...pace });
+    if (checked.sync.length > 0)
+      await phases.run(
+        'sync',
+        hostname(),
+        () => syncAll(checked.sync, to, ssh),
+        (bytes) => `${bytes} bytes`,
+      );
+    const rounds = options.preCopy
+      ? await phases.run(
+          'pre-copy',
+          hostname(),
+          () => sendAhead({ ...checked, ...prepared, pages, options, phases }),
+          (done) => `${done.length} rounds`,
+        )
+      : undefined;
+    if (checked.source.rdma.contexts > 0)
+      await phases.run('announce', hostname(), () => announce(checked.source.pids, options, phases));
+    const sent = rounds ? { rounds } : {};
+    return await new Move({ ...checked, ...prepared, ...sent, pages, id, options, phases }).run();
   } catch (error) {
     await phases.rollback();
     if (error instanceof MigrationError)
@@ -83,8 +111,34 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     throw error;
   } finally {
     connection.guard?.dismiss();
+    await connection.link?.close();
     await connection.agent?.close();
   }
+}
+
+interface Ahead {
+  source: SourceFacts;
+  agent: AgentClient;
+  dir: string;
+  pages: PageStream;
+  options: MigrateOptions;
+  phases: Phases;
+}
+
+/** The rounds of pre-copy, each told as it ends. */
+function sendAhead({ options, phases, ...c }: Ahead): Promise<PreCopyRound[]> {
+  const told: PreCopyRound[] = [];
+  return preCopy({
+    ...c,
+    options: options.preCopy ?? {},
+    onRound: (round) => {
+      told.push(round);
+      phases.note({ rounds: told });
+      options.onEvent?.({ type: 'round', phase: 'pre-copy', round });
+    },
+    warn: (message) => phases.warn(message),
+    throwIfAborted: () => phases.throwIfAborted(),
+  });
 }
 
 /** The last thing before the freeze: what a program prepares should not have to hold for long. */

@@ -2,6 +2,7 @@
 import { AgentClient } from './agent/client.js';
 import { type PreflightResult, preflight } from './preflight.js';
 import { parseTarget, readSource, type SourceFacts } from './source.js';
+import { syncPaths } from './sync.js';
 import type { InspectOptions, MoveSubject } from './types.js';
 
 const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
@@ -11,6 +12,8 @@ export interface Inspected extends PreflightResult {
   agent: AgentClient;
   criu: string;
   carryLimit: number;
+  /** Paths for rsync, in normal form. */
+  sync: string[];
 }
 
 /**
@@ -26,6 +29,7 @@ export async function inspect(
   const { to, ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu', tcpClose = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const pid = parseTarget(options.target);
+  const sync = await syncPaths(options.sync ?? []);
   const connecting = AgentClient.connect(to, ssh, remoteRoam, criu).then((agent) => {
     keep(agent);
     return agent;
@@ -35,8 +39,8 @@ export async function inspect(
   if (read.status === 'rejected') throw read.reason;
   if (connected.status === 'rejected') throw connected.reason;
   const [source, agent] = [read.value, connected.value];
-  const result = await preflight(source, agent, { tcpClose, carryLimit });
-  return { ...result, source, agent, criu, carryLimit };
+  const result = await preflight(source, agent, { tcpClose, carryLimit, sync });
+  return { ...result, source, agent, criu, carryLimit, sync };
 }
 
 export function subjectOf(

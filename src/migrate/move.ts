@@ -1,24 +1,27 @@
 // From the freeze at the source to the first instruction at the destination.
 
-import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { type RestartedCall, restartInterruptedCalls } from '../criu/index.js';
 import { CriuError, MigrationError, RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import { filesToCarry } from './carry.js';
-import { DUMP_LOG, dumpTree, removeNetworkLock } from './dump.js';
+import { cleanUp } from './cleanup.js';
+import type { DataLink } from './data-link.js';
+import { DUMP_LOG, dumpTree } from './dump.js';
 import { FloatingAddress } from './floating.js';
 import { type Frozen, frozenObjects, readFrozen } from './frozen.js';
 import { keepCriuLog } from './logs.js';
+import type { PageStream } from './pages.js';
 import type { Phases } from './phases.js';
 import { fateOf, lives } from './proc.js';
 import { resumeContexts } from './rdma.js';
 import { unsettledQps } from './settle.js';
 import type { SourceFacts } from './source.js';
+import { syncAll } from './sync.js';
 import { sameEnds } from './tcp.js';
-import type { TarSink } from './transfer.js';
-import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects } from './types.js';
+import { sendImages } from './transfer.js';
+import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects, PreCopyRound } from './types.js';
 
 /** A large process takes its time to die. */
 const FATE_TIMEOUT_MS = 30_000;
@@ -34,9 +37,13 @@ export interface MoveContext {
   id: string;
   /** Directory of the images here. */
   dir: string;
-  sink: TarSink;
-  criu: string;
+  link: DataLink;
+  pages: PageStream;
+  /** Rounds of pre-copy, if there were any. */
+  rounds?: PreCopyRound[];
   carryLimit: number;
+  /** Paths that rsync brings up to date in the freeze. */
+  sync: string[];
 }
 
 /** One attempt; `run` is called once. */
@@ -69,13 +76,15 @@ export class Move {
         // The process runs over there: what is not known is told, and the rest is still cleaned up.
         phases.warn(`${options.to}: ${error.message}`);
       });
-    await phases.run('cleanup', options.to, () => this.#cleanup());
+    const locked = this.c.source.connections.length > 0 && !options.tcpClose;
+    const keepImages = options.keepImages ?? false;
+    await phases.run('cleanup', options.to, () => cleanUp({ ...this.c, to: options.to, keepImages, locked }));
     return this.#report();
   }
 
   /** The dump with everything that happens inside its last notification. */
   async #untilCommit(): Promise<void> {
-    const { phases, source, dir, criu, options } = this.c;
+    const { phases, source, dir, pages, options } = this.c;
     const here = hostname();
     phases.throwIfAborted();
     const dump = phases.begin('dump');
@@ -83,15 +92,16 @@ export class Move {
     const thaw = phases.mark();
     let commit: ReturnType<Phases['begin']> | undefined;
     try {
-      await dumpTree(source, dir, criu, options.tcpClose ?? false, {
+      await dumpTree(source, pages, options.tcpClose ?? false, {
         freezing: () => {
           this.#frozenAt = performance.now();
           phases.note({ frozenAtMs: phases.elapsed() });
         },
-        dumped: async () => {
+        dumped: async ({ bytes }) => {
           try {
             phases.throwIfAborted();
-            dump.end();
+            this.#bytes = bytes;
+            dump.end(`${bytes} bytes of memory`);
             this.#frozen = await readFrozen(source.pid);
             this.#restarted = await restartInterruptedCalls(`${dir}/images`);
             await this.#atDestination();
@@ -126,7 +136,7 @@ export class Move {
   }
 
   async #atDestination(): Promise<void> {
-    const { phases, agent, source, options, sink, dir, missingFiles, carryLimit } = this.c;
+    const { phases, agent, source, options, link, dir, missingFiles, carryLimit, sync } = this.c;
     const { to, tcpClose = false } = options;
     // Undone last: while the destination has not given the address up, two hosts would answer for it.
     phases.onRollback('taking the address back', async () => this.#floating?.takeBack());
@@ -134,19 +144,23 @@ export class Move {
       const { warnings } = await agent.request('abort', { keepImages: options.keepImages ?? false });
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
     });
+    let sent = 0;
     await phases.run(
       'transfer',
       to,
       async () => {
         const objects = frozenObjects(this.#frozen, (problem) => phases.warn(problem));
+        // First: what is the same then need not be carried.
+        this.#bytes += await syncAll(sync, to, options.ssh ?? ['ssh']);
         this.#carried = await filesToCarry(this.#frozen.pids, missingFiles, agent, carryLimit);
         const paths = this.#carried.map(({ path }) => path);
-        this.#bytes = await sink.send(dir, paths);
+        sent = await sendImages(link, to, dir, paths);
+        this.#bytes += sent;
         if (paths.length > 0) await agent.request('placeFiles', { paths });
         this.#objects = await objects;
         phases.note({ bytes: this.#bytes, carried: this.#carried, objects: this.#objects });
       },
-      () => `${this.#bytes} bytes`,
+      () => `${sent} bytes`,
     );
     if (this.#floating || this.#frozen.connections.length > 0) {
       await phases.run(
@@ -215,19 +229,6 @@ export class Move {
       );
   }
 
-  async #cleanup(): Promise<void> {
-    const { phases, agent, source, options, dir } = this.c;
-    const attempt = (what: string, work: Promise<unknown>) =>
-      work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
-    const locked = source.connections.length > 0 && !options.tcpClose;
-    if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
-    if (!options.keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
-    const { warnings } = await agent
-      .request('finish', { keepImages: options.keepImages ?? false })
-      .catch((error: Error) => ({ warnings: [error.message] }));
-    for (const warning of warnings) phases.warn(`${options.to}: ${warning}`);
-  }
-
   /** CRIU ends a failed post-dump as a success for plugins, so that the QPs are not resumed by the plugin. */
   async #resumeSource(): Promise<void> {
     if (this.#frozen.contexts === 0) return;
@@ -251,6 +252,7 @@ export class Move {
       frozenAtMs: phases.known.frozenAtMs ?? 0,
       frozenMs: this.#frozenMs,
       bytes: this.#bytes,
+      ...(this.c.rounds ? { rounds: this.c.rounds } : {}),
       carried: this.#carried,
       restartedCalls: this.#restarted,
       objects: this.#objects,

@@ -6,6 +6,7 @@ import type { HostFacts } from './agent/protocol.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
 import { mebibytes } from './run.js';
 import type { SourceFacts } from './source.js';
+import { isSynced } from './sync.js';
 import type { Finding } from './types.js';
 
 const DESTINATION_PROGRAMS = ['ip', 'tar'];
@@ -13,6 +14,8 @@ const DESTINATION_PROGRAMS = ['ip', 'tar'];
 export interface PreflightOptions {
   tcpClose: boolean;
   carryLimit: number;
+  /** What rsync brings to the destination need not be there yet. */
+  sync: string[];
 }
 
 export interface PreflightResult {
@@ -28,7 +31,11 @@ export async function preflight(
   agent: AgentClient,
   options: PreflightOptions,
 ): Promise<PreflightResult> {
-  const programs = [...DESTINATION_PROGRAMS, ...(source.connections.length > 0 ? ['nft', 'ss'] : [])];
+  const programs = [
+    ...DESTINATION_PROGRAMS,
+    ...(source.connections.length > 0 ? ['nft', 'ss'] : []),
+    ...(options.sync.length > 0 ? ['rsync'] : []),
+  ];
   const destination = await agent.request('facts', {
     programs,
     rdma: source.rdma.contexts > 0,
@@ -66,9 +73,10 @@ async function compareFiles(
   source: SourceFacts,
   agent: AgentClient,
   host: string,
-  { carryLimit }: PreflightOptions,
+  { carryLimit, sync }: PreflightOptions,
 ) {
-  const { files, directories } = source.files;
+  const files = source.files.files.filter(({ path }) => !isSynced(path, sync));
+  const directories = source.files.directories.filter((path) => !isSynced(path, sync));
   const paths = [...files.map(({ path }) => path), ...directories];
   const there = await agent.request('sizes', { paths });
   const findings: Finding[] = [];

@@ -1,4 +1,5 @@
 // What RDMA objects processes and hosts hold.
+import { PAGE } from '../criu/pages/protocol.js';
 import { RoamError } from '../errors.js';
 import { openRxe, processContexts, type RxeContext } from '../rxe/index.js';
 import { rdmaLinks } from './address.js';
@@ -41,6 +42,38 @@ export function resumeContexts(pids: number[]): Promise<{ contexts: number; fail
     }
     return { contexts: contexts.length, failures };
   });
+}
+
+/** Before each round of pre-copy: the process may have opened another device since the last one. */
+export function trackMemory(pids: number[]): Promise<void> {
+  return withContexts(pids, (contexts) => {
+    for (const context of contexts) if (context.isRxe) context.trackMemory();
+  });
+}
+
+/** Page ranges that the devices of a process whose QPs are stopped may have written to, ascending and apart. */
+export async function deviceMemory(pid: number): Promise<{ first: number; end: number }[]> {
+  const regions = await withContexts([pid], (contexts) =>
+    contexts.filter(({ isRxe }) => isRxe).flatMap((context) => context.writableMemory()),
+  );
+  const size = BigInt(PAGE);
+  return mergeRanges(
+    regions.map(({ start, length }) => ({
+      first: Number(start / size),
+      end: Number((start + length + size - 1n) / size),
+    })),
+  );
+}
+
+/** The union of half-open ranges, ascending and apart. */
+export function mergeRanges(ranges: { first: number; end: number }[]): { first: number; end: number }[] {
+  const merged: { first: number; end: number }[] = [];
+  for (const { first, end } of [...ranges].sort((a, b) => a.first - b.first)) {
+    const before = merged.at(-1);
+    if (before && first <= before.end) before.end = Math.max(before.end, end);
+    else merged.push({ first, end });
+  }
+  return merged;
 }
 
 interface Resource {

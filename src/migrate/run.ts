@@ -1,7 +1,7 @@
 // Short-lived helper programs, apart from the terminal's signals.
 //
 // Not execa: `roam` starts on two hosts for every migration, and loading it would double that time.
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { RoamError } from '../errors.js';
@@ -9,13 +9,15 @@ import { RoamError } from '../errors.js';
 /**
  * Starts a program with pipes, in a process group of its own: Ctrl-C must reach the engine, which rolls back in
  * order, and not the half-done step. `exited` never rejects; 127 stands for a program that cannot be run.
+ * With `socket` it has a stream socket as descriptor 3, whose other end is `child.stdio[3]`.
  */
-export function start(file: string, args: string[]) {
+export function start(file: string, args: string[], { socket = false } = {}) {
   const child = spawn(file, args, {
     detached: true,
-    stdio: 'pipe',
+    // Node.js makes its pipes with socketpair(2): the extra one is a stream in both directions.
+    stdio: ['pipe', 'pipe', 'pipe', ...(socket ? (['pipe'] as const) : [])],
     env: { ...process.env, PATH: searchPath() },
-  });
+  }) as ChildProcessWithoutNullStreams;
   // Whoever reads the other end may end first; its exit code tells why.
   child.stdin.on('error', () => {});
   let failure: Error | undefined;

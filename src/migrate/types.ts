@@ -5,6 +5,9 @@ import type { RestartedCall } from '../criu/index.js';
 export const PHASES = [
   'preflight',
   'prepare',
+  'sync',
+  'pre-copy',
+  'announce',
   'dump',
   'transfer',
   'address',
@@ -32,6 +35,7 @@ export interface PhaseRecord {
 export type MigrationEvent =
   | { type: 'start'; phase: PhaseName }
   | { type: 'end'; phase: PhaseName; ms: number; detail?: string }
+  | { type: 'round'; phase: PhaseName; round: PreCopyRound }
   | { type: 'fail'; phase: PhaseName; ms: number; message: string }
   | { type: 'warning'; phase: PhaseName; message: string };
 
@@ -52,9 +56,28 @@ export interface InspectOptions {
   tcpClose?: boolean;
   /** Largest file that is carried along because the destination lacks it, in bytes. Default 64 MiB. */
   carryLimit?: number;
+  /** Files and directories that the destination gets by rsync, before the freeze and again inside it. */
+  sync?: string[];
+}
+
+/** How memory is sent before the freeze. */
+export interface PreCopyOptions {
+  /** Longest blackout that is wanted, in milliseconds; rounds go on until the predicted one is shorter. */
+  maxBlackoutMs?: number;
+  /** Most rounds before the freeze. Default 8. */
+  maxRounds?: number;
+  /**
+   * What to do when no round makes the blackout short enough: `'stop'` (default) leaves the process where it is,
+   * `'go'` moves it all the same.
+   */
+  onNoConvergence?: 'stop' | 'go';
 }
 
 export interface MigrateOptions extends InspectOptions {
+  /** Send memory in rounds while the process runs, before it is frozen. Default: all of it in the freeze. */
+  preCopy?: PreCopyOptions;
+  /** Most bytes per second that memory may take of the link. Default: no limit. */
+  bandwidth?: number;
   /** Network device at the destination that takes `ip`. Default: the netdev of its rxe device. */
   ipDevice?: string;
   /** How long to wait, after the process runs again, for every peer to acknowledge Resume. Default 30 s. */
@@ -150,7 +173,7 @@ export interface MigrationReport extends MoveSubject {
   frozenAtMs: number;
   /** From the request to freeze until the tasks run again at the destination, in milliseconds. */
   frozenMs: number;
-  /** Bytes sent to the destination: images and carried files as one tar stream. */
+  /** Bytes sent to the destination in the freeze: memory, images and carried files. */
   bytes: number;
   /** Rounds of pre-copy, in their order; absent where there was none. */
   rounds?: PreCopyRound[];

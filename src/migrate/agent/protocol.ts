@@ -4,7 +4,7 @@ import type { TcpEnds } from '../tcp.js';
 import type { HostVersions } from '../types.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export interface FileFact {
   path: string;
@@ -53,6 +53,10 @@ export interface AgentOps {
   /** Paths whose content here is what the source has. */
   identical: { args: { files: HashedFile[] }; result: string[] };
   prepare: { args: { bytes: number; id: string }; result: { dir: string } };
+  /** Listens for pages and files; the socket is for root alone. */
+  openData: { args: Record<string, never>; result: { path: string } };
+  /** Waits for the page server of one directory of images to end; what went wrong, if something did. */
+  pagesEnd: { args: { images: string }; result: string | null };
   /** Puts files that lie below `dir`/files into their places. */
   placeFiles: { args: { paths: string[] }; result: null };
   lockTcp: { args: { connections: TcpEnds[] }; result: null };

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
+import { DataServer } from './data.js';
 import * as facts from './facts.js';
 import { TcpLock, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
@@ -18,6 +19,7 @@ export class AgentSession {
   #dir?: string;
   #id = 'roam';
   #lock?: TcpLock;
+  #data?: DataServer;
   #armed = false;
   #resumed = false;
   #done = false;
@@ -59,6 +61,14 @@ export class AgentSession {
       this.#onFinish.push({ what: `removing ${dir}`, fn: remove });
       return { dir };
     },
+    openData: async () => {
+      const data = await DataServer.listen(this.#directory(), this.#criu);
+      this.#data = data;
+      this.#undo.push({ what: 'closing the way of data', fn: () => data.close() });
+      this.#onFinish.unshift({ what: 'closing the way of data', fn: () => data.close() });
+      return { path: data.path };
+    },
+    pagesEnd: async ({ images }) => (await this.#data?.pagesEnd(images)) ?? null,
     placeFiles: async ({ paths }) => {
       const placed = placeFiles(this.#directory(), paths, this.#id);
       this.#undo.push({ what: 'putting files back', fn: placed.undo });

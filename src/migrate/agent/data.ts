@@ -1,0 +1,146 @@
+// The destination's end of the data: pages and files, each on a connection of its own.
+import { mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { CriuLog, firstCriuError } from '../../criu/index.js';
+import { RoamError } from '../../errors.js';
+import { start } from '../run.js';
+
+/** What a connection is for; its first line, as JSON. The answer is a line that says `ready`. */
+export type DataOrder =
+  /** A page server that writes to `images`, on top of `parent`. */
+  | { kind: 'pages'; images: string; parent?: string }
+  /** A tar stream that is unpacked in the directory of the migration; the answer is a {@link DataResult}. */
+  | { kind: 'tar' };
+
+/** The last line of a connection for tar. */
+export interface DataResult {
+  error?: string;
+}
+
+const READY = 'ready\n';
+const LONGEST_ORDER = 4096;
+const IMAGES = /^images(\.\d+)?$/;
+const PAGE_SERVER_LOG = 'page-server.log';
+
+/**
+ * Listens on a unix socket that only root reaches; ssh forwards to it. Nothing of the data passes through the
+ * connection that carries the requests.
+ */
+export class DataServer {
+  readonly #server: Server;
+  readonly #connections = new Set<Socket>();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #pageServers = new Map<string, Promise<string | undefined>>();
+
+  private constructor(
+    private readonly dir: string,
+    private readonly criu: string,
+  ) {
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#connections.add(socket);
+      socket.on('error', () => {});
+      socket.once('close', () => this.#connections.delete(socket));
+      const work = this.#serve(socket).catch(() => socket.destroy());
+      this.#running.add(work);
+      void work.finally(() => this.#running.delete(work));
+    });
+  }
+
+  /** @throws Error of listen(2) */
+  static async listen(dir: string, criu: string): Promise<DataServer> {
+    const server = new DataServer(dir, criu);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject).listen(server.path, resolve);
+    });
+    return server;
+  }
+
+  get path(): string {
+    return `${this.dir}/data.sock`;
+  }
+
+  /** Waits for the page server of `images` to end. Resolves to what went wrong, if something did. */
+  async pagesEnd(images: string): Promise<string | undefined> {
+    return this.#pageServers.get(images);
+  }
+
+  /** Hangs up on everyone; resolves when the programs behind the connections have ended. */
+  async close(): Promise<void> {
+    this.#server.close();
+    for (const socket of this.#connections) socket.destroy();
+    await Promise.allSettled(this.#running);
+    await rm(this.path, { force: true });
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const order = await readOrder(socket);
+    if (order.kind === 'tar') return this.#unpack(socket);
+    const ended = this.#receivePages(socket, order.images, order.parent);
+    this.#pageServers.set(order.images, ended);
+    await ended;
+  }
+
+  async #unpack(socket: Socket): Promise<void> {
+    const { child, exited } = start('tar', ['-x', '-p', '--same-owner', '-f', '-', '-C', this.dir]);
+    socket.write(READY);
+    socket.pipe(child.stdin);
+    // A transfer that was cut off must not leave a tar that waits.
+    socket.once('close', () => child.stdin.destroy());
+    child.stdout.resume();
+    const [words, { exitCode }] = await Promise.all([text(child.stderr), exited]);
+    // The first of tar's complaints is the reason; the later ones follow from it.
+    const error = exitCode === 0 ? undefined : words.split('\n')[0] || `tar ended with exit code ${exitCode}`;
+    socket.end(`${JSON.stringify({ ...(error ? { error } : {}) } satisfies DataResult)}\n`);
+  }
+
+  async #receivePages(socket: Socket, images: string, parent?: string): Promise<string | undefined> {
+    if (![images, parent ?? images].every((name) => IMAGES.test(name)))
+      throw new RoamError('AGENT_PROTOCOL', `"${images}" is no directory of images`);
+    const directory = `${this.dir}/${images}`;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const log = await CriuLog.expect(directory, PAGE_SERVER_LOG);
+    const args = ['page-server', '--images-dir', directory, '--log-file', PAGE_SERVER_LOG, '-v2'];
+    // What a later round brings again is punched out of the earlier images: memory for one copy is enough.
+    if (parent) args.push('--prev-images-dir', `../${parent}`, '--auto-dedup');
+    const { child, exited } = start(this.criu, [...args, '--ps-socket', String(PAGES_FD)], { socket: true });
+    const pages = child.stdio[PAGES_FD] as unknown as Duplex;
+    pages.on('error', () => {});
+    child.stdin.end();
+    child.stdout.resume();
+    socket.write(READY);
+    socket.pipe(pages);
+    pages.pipe(socket);
+    socket.once('close', () => pages.destroy());
+    const [words, { exitCode, failure }] = await Promise.all([text(child.stderr), exited]);
+    socket.end();
+    if (exitCode === 0) return undefined;
+    const reason = firstCriuError(await log.read()) ?? failure?.message ?? words.split('\n')[0];
+    return reason || `exit code ${exitCode}`;
+  }
+}
+
+const PAGES_FD = 3;
+
+/** Reads the first line and leaves what follows in the stream. */
+async function readOrder(socket: Socket): Promise<DataOrder> {
+  let line = Buffer.alloc(0);
+  for (;;) {
+    const chunk = (socket.read(1) ?? undefined) as Buffer | undefined;
+    if (chunk === undefined) {
+      if (socket.readableEnded || socket.destroyed) throw new Error('the connection ended before its order');
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          socket.off('readable', go).off('end', go).off('close', go);
+          resolve();
+        };
+        socket.once('readable', go).once('end', go).once('close', go);
+      });
+      continue;
+    }
+    if (chunk[0] === 0x0a) return JSON.parse(line.toString()) as DataOrder;
+    line = Buffer.concat([line, chunk]);
+    if (line.length > LONGEST_ORDER) throw new Error('the order is too long');
+  }
+}

@@ -1,0 +1,29 @@
+// What a migration that went well leaves behind on both hosts, removed.
+import { rm } from 'node:fs/promises';
+import type { AgentClient } from './agent/client.js';
+import { removeNetworkLock } from './dump.js';
+import type { Phases } from './phases.js';
+
+export interface CleanupOrder {
+  agent: AgentClient;
+  phases: Phases;
+  /** ssh destination, for messages. */
+  to: string;
+  /** Directory of the migration here. */
+  dir: string;
+  keepImages: boolean;
+  /** CRIU has silenced connections in the dump. */
+  locked: boolean;
+}
+
+/** What cannot be removed is told, and keeps nothing else. */
+export async function cleanUp({ agent, phases, to, dir, keepImages, locked }: CleanupOrder): Promise<void> {
+  const attempt = (what: string, work: Promise<unknown>) =>
+    work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
+  if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
+  if (!keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
+  const { warnings } = await agent
+    .request('finish', { keepImages })
+    .catch((error: Error) => ({ warnings: [error.message] }));
+  for (const warning of warnings) phases.warn(`${to}: ${warning}`);
+}

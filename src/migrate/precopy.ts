@@ -1,0 +1,116 @@
+// Pre-copy: memory is sent while the process runs, until little is left for the freeze.
+import { criu_cg_mode, criuStats } from '../criu/index.js';
+import { RoamError } from '../errors.js';
+import type { AgentClient } from './agent/client.js';
+import { decide, describeRound } from './convergence.js';
+import { SEIZE_TIMEOUT } from './dump.js';
+import type { PageStream } from './pages.js';
+import { processTree } from './proc.js';
+import { trackMemory } from './rdma.js';
+import type { SourceFacts } from './source.js';
+import type { PreCopyOptions, PreCopyRound } from './types.js';
+
+export const PRE_DUMP_LOG = 'pre-dump.log';
+
+const DEFAULT_MAX_ROUNDS = 8;
+
+export interface PreCopyContext {
+  source: SourceFacts;
+  agent: AgentClient;
+  pages: PageStream;
+  /** Directory of the migration here. */
+  dir: string;
+  options: PreCopyOptions;
+  onRound: (round: PreCopyRound) => void;
+  warn: (message: string) => void;
+  throwIfAborted: () => void;
+}
+
+/**
+ * Runs rounds until the blackout is short enough or no round makes it shorter.
+ *
+ * @throws RoamError NO_CONVERGENCE when that is not short enough and `onNoConvergence` is `'stop'`
+ */
+export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
+  const { maxBlackoutMs, maxRounds = DEFAULT_MAX_ROUNDS, onNoConvergence = 'stop' } = c.options;
+  const limits = { maxRounds, ...(maxBlackoutMs === undefined ? {} : { maxBlackoutMs }) };
+  const rounds: PreCopyRound[] = [];
+  const fixed = { roundTripMs: await roundTrip(c.agent), qps: c.source.rdma.qpns.length };
+  let snapshot: number | undefined;
+  for (;;) {
+    c.throwIfAborted();
+    await trackMemory((await processTree(c.source.pid)).map(({ pid }) => pid));
+    const started = performance.now();
+    const sent = await c.pages.preDump(({ criu, opts }) =>
+      criu.preDump({ ...preDumpOptions(c.source), ...opts }),
+    );
+    const measured = {
+      ...sent,
+      ms: performance.now() - started,
+      frozenMs: await frozenTime(`${c.dir}/images.${rounds.length + 1}`),
+      ...(snapshot === undefined ? {} : { sinceLastMs: started - snapshot }),
+    };
+    snapshot = started;
+    const round = describeRound(rounds.length + 1, measured, fixed);
+    rounds.push(round);
+    c.onRound(round);
+    const decision = decide(rounds, limits);
+    if (decision === 'freeze') return rounds;
+    if (decision === 'no-convergence') {
+      const words = noConvergence(round, maxBlackoutMs ?? 0);
+      if (onNoConvergence === 'stop') {
+        throw new RoamError('NO_CONVERGENCE', words, {
+          remedy: 'allow a longer --max-blackout, or move it anyhow with --on-no-convergence go',
+        });
+      }
+      c.warn(words);
+      return rounds;
+    }
+  }
+}
+
+function preDumpOptions({ pid, shellJob, connections }: SourceFacts) {
+  return {
+    pid,
+    logFile: PRE_DUMP_LOG,
+    logLevel: 2,
+    trackMem: true,
+    leaveRunning: true,
+    shellJob,
+    tcpEstablished: connections.length > 0,
+    fileLocks: true,
+    linkRemap: true,
+    evasiveDevices: true,
+    extUnixSk: true,
+    timeout: SEIZE_TIMEOUT,
+    manageCgroupsMode: criu_cg_mode.IGNORE,
+  };
+}
+
+function noConvergence(
+  { round, dirtyRate = 0, rate, predictedMs = 0 }: PreCopyRound,
+  wanted: number,
+): string {
+  const mib = (bytes: number) => (bytes / 1048576).toFixed(1);
+  return (
+    `pre-copy does not converge: after ${round} rounds the blackout would be ${(predictedMs / 1000).toFixed(2)} s, ` +
+    `wanted are ${(wanted / 1000).toFixed(2)} s; ${mib(dirtyRate * 4096)} MiB/s are written, ${mib(rate)} MiB/s can be sent`
+  );
+}
+
+/** The quicker of two: the first may wait for the other host to wake. */
+async function roundTrip(agent: AgentClient): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const started = performance.now();
+    await agent.request('ping', {});
+    times.push(performance.now() - started);
+  }
+  return Math.min(...times);
+}
+
+/** How long CRIU held the tasks, in milliseconds. */
+async function frozenTime(imagesDir: string): Promise<number> {
+  const { frozenTime } = await criuStats(imagesDir);
+  return frozenTime / 1000;
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { limitRate } from '../../../src/migrate/bandwidth.js';
+import { decide, describeRound } from '../../../src/migrate/convergence.js';
+import { mergeRanges } from '../../../src/migrate/rdma.js';
+import type { PreCopyRound } from '../../../src/migrate/types.js';
+
+const round = (pages: number, predictedMs?: number): PreCopyRound => ({
+  round: 1,
+  ms: 100,
+  bytes: pages * 4096,
+  pages,
+  unchanged: 0,
+  rate: 1e9,
+  ...(predictedMs === undefined ? {} : { predictedMs }),
+});
+
+describe('pre-copy goes on', () => {
+  it.each([
+    ['without a round', [], {}, 'again'],
+    ['after the first, of which nothing is known', [round(10_000)], { maxBlackoutMs: 1e6 }, 'again'],
+    [
+      'until the blackout is short enough',
+      [round(10_000), round(5000, 200)],
+      { maxBlackoutMs: 300 },
+      'freeze',
+    ],
+    ['while it shrinks', [round(10_000), round(5000, 900)], { maxBlackoutMs: 300 }, 'again'],
+    [
+      'not when it no longer does',
+      [round(9000), round(5000, 900), round(4900, 890)],
+      { maxBlackoutMs: 300 },
+      'no-convergence',
+    ],
+    ['not for ever', [round(9000), round(900, 900)], { maxBlackoutMs: 300, maxRounds: 2 }, 'no-convergence'],
+    ['not when nothing is left', [round(9000), round(100, 900)], { maxBlackoutMs: 300 }, 'no-convergence'],
+    ['to the freeze if no limit is wanted', [round(9000), round(100, 900)], {}, 'freeze'],
+  ] as const)('%s', (_, rounds, limits, expected) => {
+    expect(decide([...rounds], { maxRounds: 8, ...limits })).toBe(expected);
+  });
+});
+
+describe('the predicted blackout', () => {
+  const measured = { ms: 1000, pages: 2000, unchanged: 0, bytes: 2000 * 4096, frozenMs: 10 };
+  const fixed = { roundTripMs: 1, qps: 2 };
+
+  it('is not known after one round', () => {
+    expect(describeRound(1, measured, fixed)).not.toHaveProperty('predictedMs');
+  });
+
+  it('grows with what is written, with the QPs, and falls with the rate', () => {
+    const predicted = (more: object, costs: object = {}) =>
+      describeRound(2, { ...measured, sinceLastMs: 2000, ...more }, { ...fixed, ...costs }).predictedMs ?? 0;
+    const base = predicted({});
+    // 1000 pages a second are written, 2000 are sent: half a second for what a round of one second leaves.
+    expect(base).toBeGreaterThan(500);
+    expect(base).toBeLessThan(700);
+    expect(predicted({ sinceLastMs: 1000 })).toBeGreaterThan(base);
+    expect(predicted({}, { qps: 200 })).toBe(base + 99);
+    expect(predicted({ frozenMs: 100 })).toBeGreaterThan(base);
+  });
+});
+
+describe('a bandwidth limit', () => {
+  it('delays what is beyond the rate, and saves nothing up', async () => {
+    const clock = { time: 0, slept: [] as number[] };
+    const pace = limitRate(1_000_000, {
+      now: () => clock.time,
+      sleep: async (ms) => {
+        clock.slept.push(ms);
+        clock.time += ms;
+      },
+    });
+    await pace(50_000);
+    expect(clock.slept, 'a burst').toEqual([]);
+    await pace(100_000);
+    expect(clock.slept).toEqual([100]);
+    clock.time += 60_000;
+    await pace(150_000);
+    expect(clock.slept, 'after a pause').toEqual([100, 100]);
+  });
+});
+
+describe('ranges', () => {
+  it('become ascending and apart', () => {
+    expect(
+      mergeRanges([
+        { first: 5, end: 9 },
+        { first: 1, end: 3 },
+        { first: 3, end: 4 },
+        { first: 6, end: 7 },
+      ]),
+    ).toEqual([
+      { first: 1, end: 4 },
+      { first: 5, end: 9 },
+    ]);
+  });
+});
