@@ -5,14 +5,18 @@ import { Lab } from 'roam-rdma';
 import { compare, type Subject, table } from './compare.js';
 import { moduleSubject } from './module.js';
 import { perfSubject } from './perf.js';
+import { transferSubject } from './transfer.js';
 
 const subjects: Record<string, Subject<string>> = {
   module: moduleSubject as Subject<string>,
   perf: perfSubject as Subject<string>,
+  transfer: transferSubject as Subject<string>,
 };
 
 const program = new Command('npm run bench --')
-  .description('compare the migratable rdma_rxe with the stock one, or `roam perf` with perftest')
+  .description(
+    'compare the migratable rdma_rxe with the stock one, `roam perf` with perftest, or pre-copy with ssh',
+  )
   .argument('[subject]', `${Object.keys(subjects).join(' or ')}`, 'module')
   .option('--rounds <n>', 'runs of each benchmark with each of the two', '5')
   .option('--json [file]', 'print the result as JSON, or write it to a file')
