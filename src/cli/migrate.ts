@@ -1,21 +1,24 @@
 // `roam migrate`
 import type { Command } from 'commander';
-import { type MigrateOptions, type MigrationReport, migrate, PHASES } from '../migrate/index.js';
+import { type MigrateOptions, migrate, PHASES } from '../migrate/index.js';
+import type { FailedOutcome, Outcome } from '../report/types.js';
 import { amount, type InspectFlags, inspectFlags, inspectOptions } from './inspect-flags.js';
 import { type MemoryFlags, memoryFlags, memoryOptions } from './memory-flags.js';
-import { byteCount, fail, migrationProgress, printJson, seconds } from './output.js';
+import { errorObject, fail, migrationProgress, printJson } from './output.js';
+import { claimFile, writeReport } from './report-file.js';
 
 interface Flags extends InspectFlags, MemoryFlags {
   ipDev?: string;
   settleTimeout: number;
   readyTimeout: number;
   keepImages?: boolean;
+  report?: string;
   progress?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
-  roam migrate pid:1234 --to b --ip 10.0.1.7/24
+  roam migrate pid:1234 --to b --ip 10.0.1.7/24 --report move.html
   roam migrate pid:1234 --to b --max-blackout 300ms --on-no-convergence go
 `;
 
@@ -31,6 +34,7 @@ export function registerMigrate(program: Command): void {
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', amount, 30)
     .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', amount, 10)
     .option('--keep-images', 'keep images and logs on both hosts')
+    .option('--report <file>', 'also write the report, of a failure too, as a self-contained HTML page')
     .option('--progress', 'with --json: report each phase on stderr')
     .description('move a running process to another host while its RDMA and TCP peers stay connected')
     .addHelpText('after', EXAMPLES)
@@ -42,17 +46,26 @@ export function registerMigrate(program: Command): void {
       const progress = quiet
         ? undefined
         : await migrationProgress(flags.json ? process.stderr : process.stdout, PHASES);
+      const json = flags.json ?? false;
+      let outcome: Outcome | undefined;
       try {
-        const report = await migrate(optionsOf(target, flags, interrupted.signal, progress?.onEvent));
+        if (flags.report) await claimFile(flags.report);
+        outcome = await migrate(optionsOf(target, flags, interrupted.signal, progress?.onEvent));
         await progress?.done();
-        if (flags.json) printJson(report);
-        else process.stdout.write(`${summary(report)}\n`);
+        if (json) printJson(outcome);
+        else await printOutcome(outcome);
       } catch (error) {
         await progress?.done();
-        fail(error, flags.json ?? false);
+        fail(error, json);
+        if (hasReport(error)) {
+          outcome = errorObject(error) as FailedOutcome;
+          if (!json && outcome.phases.length > 1) await printOutcome(outcome);
+        }
       } finally {
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       }
+      if (flags.report && outcome)
+        await writeReport(flags.report, outcome).catch((error) => fail(error, json));
     });
 }
 
@@ -74,21 +87,11 @@ function optionsOf(
   };
 }
 
+const hasReport = (error: unknown): boolean =>
+  (error as { report?: unknown } | undefined)?.report !== undefined;
+
 /** What a person wants to know afterwards. */
-export function summary(report: MigrationReport): string {
-  const { qp, mr, cq } = report.objects;
-  const lines = [
-    `${report.comm} (pid ${report.pid}) moved from ${report.source} to ${report.destination}: frozen for ${seconds(report.frozenMs)}, ${byteCount(report.bytes)} sent`,
-  ];
-  if (report.address)
-    lines.push(`address ${report.address.ip}: ${report.address.from} -> ${report.address.to}`);
-  if (qp.length > 0) lines.push(`QPs ${qp.map(({ qpn }) => qpn).join(', ')}; ${cq} CQ${cq === 1 ? '' : 's'}`);
-  if (mr.length > 0) {
-    const hex = (key: number) => `0x${key.toString(16)}`;
-    lines.push(`MRs ${mr.map(({ lkey, rkey }) => `${hex(lkey)}/${hex(rkey)}`).join(', ')} (lkey/rkey)`);
-  }
-  for (const { path, bytes, reason } of report.carried)
-    lines.push(`carried ${path} (${byteCount(bytes)}, ${reason})`);
-  for (const warning of report.warnings) lines.push(`warning: ${warning}`);
-  return lines.join('\n');
+async function printOutcome(outcome: Outcome): Promise<void> {
+  const { outcomeText } = await import('../report/index.js');
+  process.stdout.write(`${outcomeText(outcome)}\n`);
 }

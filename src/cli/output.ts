@@ -1,13 +1,15 @@
 // How commands speak: one clear error, tables, live progress on a terminal, plain lines in a pipe.
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
-import type { Finding, MigrationEvent, PhaseName, PreCopyRound } from '../migrate/types.js';
+import type { FailedMigration, Finding, MigrationEvent, PhaseName, PreCopyRound } from '../migrate/types.js';
+import { byteCount, seconds } from '../report/format.js';
 
-/** What `--json` prints when a command fails. */
+/** What `--json` prints when a command fails; of a migration also how far it came. */
 export function errorObject(error: unknown) {
-  const { code, phase, host, remedy, findings } = error as Record<string, unknown>;
+  const { code, phase, host, remedy, findings, report } = error as Record<string, unknown>;
   return {
-    ok: false,
+    ...(report as Partial<FailedMigration> | undefined),
+    ok: false as const,
     error: {
       code: typeof code === 'string' ? code : 'INTERNAL',
       message: error instanceof Error ? error.message : String(error),
@@ -53,28 +55,7 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-/** Columns as wide as their widest cell; numbers to the right. */
-export function table(head: string[], rows: (string | number)[][]): string {
-  const cells = rows.map((row) => row.map(String));
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)));
-  const line = (row: string[], numeric: boolean[]) =>
-    row
-      .map((cell, i) => (numeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  const numeric = head.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'));
-  return [line(head, numeric), ...cells.map((row) => line(row, numeric))].join('\n');
-}
-
-export const seconds = (ms: number): string =>
-  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
-
-export const byteCount = (bytes: number): string =>
-  bytes < 1024
-    ? `${bytes} B`
-    : bytes < 1048576
-      ? `${(bytes / 1024).toFixed(1)} KiB`
-      : `${(bytes / 1048576).toFixed(1)} MiB`;
+export { byteCount, seconds, table } from '../report/format.js';
 
 export interface Progress {
   onEvent: (event: MigrationEvent) => void;

@@ -76,7 +76,7 @@ async function moveServer(
     say(`peer has received ${watch.received} of ${iterations} messages; waiting for both ends`);
     const client = await workload.clientEnd();
     const server = await workload.serverEnd(b, END_TIMEOUT_MS);
-    const { gaps } = await watch.result();
+    const [longest] = (await watch.result()).gaps;
     const ends = [server, client];
     const versions = migration.versions.destination;
     return {
@@ -89,17 +89,17 @@ async function moveServer(
         client: { completed: client.completed, exitCode: client.exitCode },
       },
       migration: {
-        phases: migration.phases,
-        blackoutMs: gaps[0]?.ms ?? 0,
-        resolutionMs: gaps[0]?.resolutionMs ?? 0,
-        frozenMs: migration.frozenMs,
-        bytes: migration.bytes,
-        objects: migration.objects,
+        ...migration,
+        blackoutMs: longest?.ms ?? 0,
+        resolutionMs: longest?.resolutionMs ?? 0,
         from: migration.source,
         to: migration.destination,
-        ...(migration.address ? { address: migration.address } : {}),
-        warnings: migration.warnings,
-        carried: migration.carried,
+      },
+      peer: {
+        host: peer.name,
+        messageSize: size,
+        samples: watch.samples,
+        ...(longest ? { blackout: longest } : {}),
       },
       versions: {
         kernel: versions.kernel,

@@ -1,8 +1,8 @@
 // The result of the demo for people.
-import { byteCount, seconds, table } from '../cli/output.js';
+import { limitOf } from '../report/blackout.js';
+import { byteCount, seconds } from '../report/format.js';
+import { objectLines, phaseTable } from '../report/text.js';
 import type { DemoReport } from './types.js';
-
-const hex = (key: number): string => `0x${key.toString(16)}`;
 
 const indent = (text: string): string =>
   text
@@ -12,7 +12,6 @@ const indent = (text: string): string =>
 
 export function renderDemo(report: DemoReport): string {
   const { migration, workload, versions, outputs } = report;
-  const { qp, mr, cq } = migration.objects;
   const end = (name: string, { completed, exitCode }: { completed: number; exitCode: number }) =>
     `${name}: ${completed} of ${workload.iterations} iterations, exit code ${exitCode}`;
   return [
@@ -22,20 +21,13 @@ export function renderDemo(report: DemoReport): string {
     'client (peer):',
     indent(outputs.client),
     '',
-    table(
-      ['PHASE', 'TIME'],
-      migration.phases.map(({ name, ms }) => [name, seconds(ms)]),
-    ),
+    phaseTable(migration),
     '',
     `blackout     ${seconds(migration.blackoutMs)} without a completion at the peer (sampled to within ${migration.resolutionMs} ms)`,
     `frozen       ${seconds(migration.frozenMs)}`,
+    `limited by   ${limitOf(migration)}`,
     `bytes moved  ${byteCount(migration.bytes)}`,
-    `QPs          ${qp.map(({ qpn, destQpn }) => `${qpn} (peer ${destQpn})`).join(', ')}`,
-    `MRs          ${mr.map(({ lkey, rkey }) => `lkey ${hex(lkey)} rkey ${hex(rkey)}`).join(', ')}`,
-    `CQs          ${cq}`,
-    ...(migration.address
-      ? [`address      ${migration.address.ip}: ${migration.address.from} -> ${migration.address.to}`]
-      : []),
+    ...objectLines(migration),
     `versions     Linux ${versions.kernel}, CRIU ${versions.criu}, rdma-core ${versions.rdmaCore ?? '?'}, rdma_rxe ${versions.module ?? '?'}`,
     ...migration.warnings.map((warning) => `warning      ${warning}`),
     '',

@@ -1,5 +1,6 @@
 // The result of the demo, as it is written with --json.
-import type { MigrationReport, MovedObjects, PhaseRecord } from '../migrate/types.js';
+import type { MigrationReport } from '../migrate/types.js';
+import type { PeerView } from '../report/types.js';
 
 export interface DemoReport {
   ok: boolean;
@@ -10,21 +11,15 @@ export interface DemoReport {
     server: { completed: number; exitCode: number };
     client: { completed: number; exitCode: number };
   };
-  migration: {
-    phases: PhaseRecord[];
+  migration: MigrationReport & {
     /** Longest time without a completion as the peer saw it, milliseconds. */
     blackoutMs: number;
     /** How far apart the samples at its ends were: the error of `blackoutMs`. */
     resolutionMs: number;
-    frozenMs: number;
-    bytes: number;
-    objects: MovedObjects;
     from: string;
     to: string;
-    address?: MigrationReport['address'];
-    warnings: string[];
-    carried: MigrationReport['carried'];
   };
+  peer: PeerView;
   versions: { kernel: string; criu: string; rdmaCore: string | null; module: string | null };
   /** Seconds from the command to the result, lab included. */
   seconds: number;

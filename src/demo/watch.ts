@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import { RoamError } from '../errors.js';
 import type { LabNode } from '../lab/index.js';
+import type { PeerSample } from '../report/types.js';
 import type { Gap, SamplerLine } from './sampler.js';
 
 /** A sample costs about a millisecond of an emulated processor that the benchmark needs too. */
@@ -9,6 +10,8 @@ const INTERVAL_MS = 20;
 
 export class Watch {
   received = 0;
+  /** What the peer had received, twice a second. */
+  readonly samples: PeerSample[] = [];
   /** Resolves when the sampler samples; rejects when it ends before that. */
   readonly ready: Promise<void>;
   #started = () => {};
@@ -35,8 +38,11 @@ export class Watch {
   #read(line: string): void {
     const said = JSON.parse(line) as SamplerLine;
     this.#started();
-    if (said.type === 'progress') this.received = said.received;
-    else this.#result = said;
+    if (said.type === 'result') this.#result = said;
+    else {
+      this.received = said.received;
+      this.samples.push({ t: said.t, received: said.received });
+    }
   }
 
   /** Ends the sampler; gaps from longest to shortest. @throws RoamError SAMPLER_FAILED */

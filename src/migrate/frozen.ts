@@ -34,7 +34,7 @@ export async function frozenObjects(
 ): Promise<MovedObjects> {
   if (contexts > 0) {
     try {
-      return await objectsOf(pids);
+      return { ...(await objectsOf(pids)), contexts };
     } catch (error) {
       warn(`what moves cannot be listed: ${(error as Error).message}`);
     }

@@ -151,6 +151,8 @@ export interface MovedObjects {
   mr: { lkey: number; rkey: number; length?: number; device?: string }[];
   /** Completion queues. */
   cq: number;
+  /** Verbs contexts. */
+  contexts?: number;
 }
 
 export interface HostVersions {
