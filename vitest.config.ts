@@ -41,6 +41,13 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
       lab('lab', 'test/lab'),
       lab('long', 'test/lab/long'),
     ],

@@ -2,11 +2,16 @@
 # Installs and builds what a source checkout needs to run the demo, the tests and the lab, on Debian
 # 12 or 13. Does nothing, quickly, when all is there.
 #   --no-install   only name what is missing; exit 1 when something is
+#   --browser      also the browser that the report page is tested in
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 install=yes
-for arg; do [ "$arg" = --no-install ] && install=no; done
+browser=
+for arg; do
+	[ "$arg" = --no-install ] && install=no
+	[ "$arg" = --browser ] && browser=chromium
+done
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -28,6 +33,7 @@ command -v npm >/dev/null || die 'npm is needed (Debian 13: apt-get install npm)
 
 packages='qemu-system-x86 mmdebstrap debian-archive-keyring ca-certificates e2fsprogs iproute2 openssh-client
 	xz-utils zstd g++ make python3 libibverbs-dev librdmacm-dev'
+packages="$packages${browser:+ $browser}"
 # Debian ships Node's headers apart; other builds of Node bring their own.
 [ -e "$(node -p 'path.dirname(path.dirname(process.execPath))')/include/node/node_api.h" ] || packages="$packages libnode-dev"
 missing=

@@ -1,5 +1,5 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
-// of sums. Steps: lint, unit, native, lab; and, only when named, long: more migrations in the lab.
+// of sums. Steps: lint, unit, native, browser, lab; and, only when named, long: more migrations in the lab.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,6 +63,7 @@ const steps = {
     nativeTests();
     vitest('native');
   },
+  browser: () => vitest('browser'),
   lab: () => vitest('lab'),
   long: () => vitest('long'),
 };

@@ -1,11 +1,17 @@
 #!/bin/sh
 # npm test: builds what is missing, then runs every test, or only the named steps:
-#   npm test -- lint unit native lab
+#   npm test -- lint unit native browser lab
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-sh "$here/bootstrap.sh" "$@"
+flags=
 for arg; do
 	shift
-	[ "$arg" = --no-install ] || set -- "$@" "$arg"
+	case $arg in
+	--no-install) flags=$arg ;;
+	*) set -- "$@" "$arg" ;;
+	esac
 done
+case "$#:$*" in 0:* | *browser*) flags="$flags --browser" ;; esac
+# shellcheck disable=SC2086
+sh "$here/bootstrap.sh" $flags
 exec node "$here/run-tests.mjs" "$@"
