@@ -27,6 +27,7 @@ export {
   type CarriedFile,
   type CheckReport,
   check,
+  type FailedMigration,
   type Finding,
   type HostVersions,
   type InspectOptions,
@@ -39,10 +40,20 @@ export {
   PHASES,
   type PhaseName,
   type PhaseRecord,
+  type PreCopyRound,
   PreflightError,
+  type Severity,
+  type UndoneStep,
 } from './migrate/index.js';
 export * from './perf/index.js';
 export * as rdmacm from './rdmacm/index.js';
+export {
+  type FailedOutcome,
+  type Outcome,
+  type PeerSample,
+  type PeerView,
+  reportPage,
+} from './report/index.js';
 export {
   type ContextState,
   type MigrationState,

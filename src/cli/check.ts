@@ -1,15 +1,16 @@
 // `roam check`
 import type { Command } from 'commander';
 import { type CheckReport, check } from '../migrate/index.js';
+import { count } from '../report/format.js';
 import { type InspectFlags, inspectFlags, inspectOptions } from './inspect-flags.js';
-import { byteCount, fail, findingLines, printJson, table } from './output.js';
+import { byteCount, fail, findingTable, printJson, table } from './output.js';
 
 export function registerCheck(program: Command): void {
   const command = program
     .command('check')
     .argument('<target>', 'what would move: pid:1234 (a process and its descendants)');
   inspectFlags(command)
-    .description('tell every reason why a migration would be refused; nothing is stopped')
+    .description('tell every reason why a migration would be refused (exit code 1); nothing is stopped')
     .addHelpText('after', '\nExample:\n  roam check pid:1234 --to b --ip 10.0.1.7/24\n')
     .action(async (target: string, flags: InspectFlags) => {
       try {
@@ -41,12 +42,9 @@ export function checkText(report: CheckReport): string {
     `${report.comm} (pid ${report.pid}): ${count(report.pids.length, 'process', 'processes')}, ${byteCount(report.memory)} of memory, ${count(report.qpns.length, 'QP')}, ${count(report.connections, 'TCP connection')}${carried}`,
     table(['', source, destination], rows),
   ];
-  if (report.ok) lines.push('nothing stands in the way');
-  else
-    lines.push(`${count(report.findings.length, 'reason')} not to begin:`, ...findingLines(report.findings));
+  const { findings } = report;
+  if (findings.length > 0) lines.push('', findingTable(findings), '');
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  lines.push(errors === 0 ? 'nothing stands in the way' : `${count(errors, 'reason')} not to begin`);
   return lines.join('\n');
-}
-
-function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
 }

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
 import type { FailedMigration, Finding, MigrationEvent, PhaseName, PreCopyRound } from '../migrate/types.js';
-import { byteCount, seconds } from '../report/format.js';
+import { byteCount, seconds, table } from '../report/format.js';
 
 /** What `--json` prints when a command fails; of a migration also how far it came. */
 export function errorObject(error: unknown) {
@@ -19,6 +19,17 @@ export function errorObject(error: unknown) {
       ...(findings ? { findings } : {}),
     },
   };
+}
+
+/** Every finding, its remedy on a line of its own. */
+export function findingTable(findings: Finding[]): string {
+  const lines = table(
+    ['SEVERITY', 'HOST', 'CODE', 'WHAT'],
+    findings.map(({ severity, host, code, message }) => [severity, host, code, message]),
+  ).split('\n');
+  const indent = ' '.repeat(lines[0]?.indexOf('WHAT') ?? 0);
+  const remedies = findings.map(({ remedy }) => (remedy ? `\n${indent}-> ${remedy}` : ''));
+  return lines.map((line, i) => line + (remedies[i - 1] ?? '')).join('\n');
 }
 
 /** Where it was found, what it is, and what to do about it. */

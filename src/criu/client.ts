@@ -147,6 +147,20 @@ export class Criu implements AsyncDisposable {
     return { pid: restore.pid };
   }
 
+  /** Writes what the processors of this host can do to `cpuinfo.img` in the images directory. */
+  async cpuinfoDump(opts: CriuOptions): Promise<void> {
+    await this.#withLog('CPUINFO_DUMP', opts, {});
+  }
+
+  /**
+   * Resolves when the processors of this host can do what `cpuinfo.img` asks for.
+   *
+   * @throws {CriuError} whose `firstError` names what they lack
+   */
+  async cpuinfoCheck(opts: CriuOptions): Promise<void> {
+    await this.#withLog('CPUINFO_CHECK', opts, {});
+  }
+
   /**
    * Starts a page server, a process of its own that ends with its one connection.
    *

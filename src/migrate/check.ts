@@ -1,9 +1,10 @@
 import type { AgentClient } from './agent/client.js';
+import { errorsOf } from './findings.js';
 import { inspect, subjectOf } from './inspect.js';
 import type { CheckReport, InspectOptions } from './types.js';
 
 /**
- * Tells every reason why {@link migrate} would refuse to begin; nothing is stopped or changed.
+ * Tells every reason why {@link migrate} would refuse to begin, and what else there is to know; nothing is stopped or changed.
  *
  * @throws RoamError when there is no such process, or no way to the destination
  */
@@ -14,7 +15,7 @@ export async function check(options: InspectOptions): Promise<CheckReport> {
       agent = connected;
     });
     return {
-      ok: findings.length === 0,
+      ok: errorsOf(findings).length === 0,
       ...subjectOf(options.target, { source, destination }),
       findings,
       memory: source.memory,

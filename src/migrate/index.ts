@@ -7,6 +7,7 @@ import { prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
 import { limitRate } from './bandwidth.js';
 import { DataLink } from './data-link.js';
+import { errorsOf } from './findings.js';
 import { Guard, startTimeOf } from './guard.js';
 import { inspect, subjectOf } from './inspect.js';
 import { Move } from './move.js';
@@ -26,7 +27,7 @@ const DEFAULT_READY_TIMEOUT_MS = 10_000;
 /** Room for images here: without pages they are small, but for deleted files that are still open. */
 const LOCAL_IMAGES = 64 * 1024 * 1024;
 
-/** Preflight found reasons not to begin; nothing was stopped. */
+/** Preflight found errors; nothing was stopped. */
 export class PreflightError extends MigrationError {
   readonly findings: Finding[];
 
@@ -61,7 +62,10 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
         connection.agent = agent;
       });
       phases.note(subjectOf(options.target, result));
-      if (result.findings.length > 0) throw new PreflightError(result.findings);
+      const errors = errorsOf(result.findings);
+      if (errors.length > 0) throw new PreflightError(errors);
+      for (const { severity, host, message } of result.findings)
+        if (severity === 'warning') phases.warn(`${host}: ${message}`);
       return result;
     });
     const id = `roam-${hostname()}-${checked.source.pid}-${Date.now().toString(36)}`;

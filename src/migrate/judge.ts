@@ -1,5 +1,6 @@
 // The judgements of preflight: facts in, findings out.
 import type { HostFacts } from './agent/protocol.js';
+import { Findings } from './findings.js';
 import { mebibytes } from './run.js';
 import type { SourceFacts } from './source.js';
 import { isLoopback, isWildcard, type TcpSocket } from './tcp.js';
@@ -11,37 +12,41 @@ const LEAST_CRIU = '4.0';
 /** What the process tree itself has that cannot move. */
 export function judgeTree(source: SourceFacts): Finding[] {
   const { hostname: host, foreignNamespaces, fds, rdma, address } = source;
-  const findings: Finding[] = [];
-  // A process may have the same fault in several descriptors.
-  const add = (message: string, remedy?: string) => {
-    if (findings.every((finding) => finding.message !== message))
-      findings.push({ host, message, ...(remedy ? { remedy } : {}) });
-  };
+  const found = new Findings(host);
   if (foreignNamespaces.length > 0) {
-    add(
+    found.error(
+      'NAMESPACES',
       `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
       'containers cannot be moved yet; move a process of the host',
     );
   }
   for (const { pid, fd, link } of fds) {
     if (/^\/dev\/(pts\/\d+|tty.*|console)$/.test(link)) {
-      add(
+      found.error(
+        'TERMINAL',
         `descriptor ${fd} of process ${pid} is the terminal ${link}`,
         'start it with setsid, and with input and output from and to files',
       );
     }
     if (link === 'anon_inode:[io_uring]') {
-      add(
+      found.error(
+        'IO_URING',
         `process ${pid} uses io_uring, which CRIU cannot dump`,
         'start it again after `sysctl kernel.io_uring_disabled=2`; event loops such as that of Node do without',
       );
     }
   }
-  for (const object of rdma.unsupported) add(`cannot move the RDMA object ${object}`, 'close it first');
-  if (rdma.problem) add(rdma.problem, 'load the migratable rdma_rxe module (roam lab shows how)');
+  for (const object of rdma.unsupported)
+    found.error('RDMA_OBJECT_UNSUPPORTED', `cannot move the RDMA object ${object}`, 'close it first');
+  if (rdma.problem)
+    found.error('RDMA_UNREADABLE', rdma.problem, 'load the migratable rdma_rxe module (roam lab shows how)');
   if (address && !address.dev)
-    add(`${address.cidr.ip} is not an address of this host`, 'see `ip address show`');
-  return [...findings, ...judgePipes(source)];
+    found.error(
+      'ADDRESS_NOT_HERE',
+      `${address.cidr.ip} is not an address of this host`,
+      'see `ip address show`',
+    );
+  return [...found.list, ...judgePipes(source)];
 }
 
 /** A pipe whose other end is outside the tree would be cut. */
@@ -57,6 +62,8 @@ function judgePipes({ hostname: host, fds, pid: root }: SourceFacts): Finding[] 
   return [...ends.values()]
     .filter(({ reads, writes }) => !reads || !writes)
     .map(({ pid, fd }) => ({
+      severity: 'error',
+      code: 'PIPE_LEAVES_TREE',
       host,
       message: `descriptor ${fd} of process ${pid} is a pipe whose other end is outside the tree of ${root}`,
       remedy:
@@ -66,49 +73,61 @@ function judgePipes({ hostname: host, fds, pid: root }: SourceFacts): Finding[] 
 
 /** What one host lacks. */
 export function judgeHost(facts: HostFacts, { rdma, address }: SourceFacts): Finding[] {
-  const host = facts.hostname;
-  const findings: Finding[] = [];
-  const add = (message: string, remedy?: string) =>
-    findings.push({ host, message, ...(remedy ? { remedy } : {}) });
-  if (facts.uid !== 0) add('roam is not root here', 'CRIU needs root; run it with sudo');
+  const found = new Findings(facts.hostname);
+  if (facts.uid !== 0) found.error('NOT_ROOT', 'roam is not root here', 'CRIU needs root; run it with sudo');
   if (!isAtLeast(facts.versions.criu, LEAST_CRIU)) {
-    add(`CRIU ${facts.versions.criu} is too old`, `install CRIU ${LEAST_CRIU} or newer`);
+    found.error(
+      'CRIU_TOO_OLD',
+      `CRIU ${facts.versions.criu} is too old`,
+      `install CRIU ${LEAST_CRIU} or newer`,
+    );
   }
   for (const program of facts.missingPrograms)
-    add(
+    found.error(
+      'PROGRAM_MISSING',
       `the program ${program} is missing`,
       `install ${program === 'nft' ? 'nftables' : 'iproute2 and tar'}`,
     );
   if (address?.cidr.family === 4 && !facts.canAnnounce) {
-    add('nothing here can announce an address (gratuitous ARP)', 'install iputils-arping or busybox');
+    found.error(
+      'CANNOT_ANNOUNCE',
+      'nothing here can announce an address (gratuitous ARP)',
+      'install iputils-arping or busybox',
+    );
   }
   if (rdma.contexts > 0) {
-    if (!facts.criuPlugin) add('CRIU lacks the plugin roam_rdma_plugin.so', 'install it in /usr/lib/criu');
-    if (facts.links.length === 0) add('there is no rxe device', 'rdma link add rxe0 type rxe netdev DEVICE');
+    if (!facts.criuPlugin)
+      found.error(
+        'PLUGIN_MISSING',
+        'CRIU lacks the plugin roam_rdma_plugin.so',
+        'install it in /usr/lib/criu',
+      );
+    if (facts.links.length === 0)
+      found.error('NO_RXE_DEVICE', 'there is no rxe device', 'rdma link add rxe0 type rxe netdev DEVICE');
     else if (!facts.versions.module)
-      add('the loaded rdma_rxe cannot migrate', 'load the rdma_rxe of roam-rdma');
+      found.error('MODULE_STOCK', 'the loaded rdma_rxe cannot migrate', 'load the rdma_rxe of roam-rdma');
   }
-  return findings;
+  return found.list;
 }
 
 /** Where the two hosts do not fit together. */
 export function judgePair(source: SourceFacts, destination: HostFacts): Finding[] {
   const { host: own, rdma, memory } = source;
   const host = destination.hostname;
-  const findings: Finding[] = [];
-  const add = (message: string, remedy?: string) =>
-    findings.push({ host, message, ...(remedy ? { remedy } : {}) });
+  const found = new Findings(host);
   if (
     own.hostname === host &&
     own.addresses.some(
       ({ ip, dev }) => dev !== 'lo' && destination.addresses.some((a) => a.ip === ip && a.dev === dev),
     )
   ) {
-    add('source and destination are the same host', 'name another host with --to');
+    found.error('SAME_HOST', 'source and destination are the same host', 'name another host with --to');
   }
-  if (own.arch !== destination.arch) add(`the machine is ${destination.arch}, the source ${own.arch}`);
+  if (own.arch !== destination.arch)
+    found.error('ARCH_DIFFERS', `the machine is ${destination.arch}, the source ${own.arch}`);
   if (own.versions.kernel !== destination.versions.kernel) {
-    add(
+    found.error(
+      'KERNEL_DIFFERS',
       `the kernel is ${destination.versions.kernel}, at the source ${own.versions.kernel}`,
       'boot the same kernel on both hosts',
     );
@@ -118,14 +137,16 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
     destination.versions.module &&
     own.versions.module !== destination.versions.module
   ) {
-    add(
+    found.error(
+      'MODULE_DIFFERS',
       `the rdma_rxe module is ${destination.versions.module}, at the source ${own.versions.module}`,
       'load the same module on both hosts',
     );
   }
   for (const { device, qpn, pid } of destination.qpns) {
     if (rdma.qpns.includes(qpn))
-      add(
+      found.error(
+        'QPN_IN_USE',
         `QPN ${qpn} is in use on ${device} (process ${pid})`,
         'give the hosts disjoint ranges (net.rdma_rxe.last_qpn)',
       );
@@ -134,22 +155,28 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
   const keys = new Set(own.mrKeys.filter(({ pid }) => pids.has(pid)).map(({ key }) => key >>> 8));
   for (const { device, key, pid } of destination.mrKeys) {
     if (keys.has(key >>> 8))
-      add(
+      found.error(
+        'KEY_IN_USE',
         `MR key 0x${key.toString(16)} is in use on ${device} (process ${pid})`,
         'give the hosts disjoint ranges (net.rdma_rxe.last_mrn)',
       );
   }
   // The images lie in memory beside the process that is restored from them.
   if (destination.memoryAvailable < 2 * memory) {
-    add(`${mebibytes(destination.memoryAvailable)} of memory are free, ${mebibytes(2 * memory)} are needed`);
+    found.error(
+      'MEMORY_SHORT',
+      `${mebibytes(destination.memoryAvailable)} of memory are free, ${mebibytes(2 * memory)} are needed`,
+    );
   }
   if (own.memoryAvailable < memory) {
-    findings.push({
+    found.list.push({
+      severity: 'error',
+      code: 'MEMORY_SHORT',
       host: source.hostname,
       message: `${mebibytes(own.memoryAvailable)} of memory are free, the images need ${mebibytes(memory)}`,
     });
   }
-  return findings;
+  return found.list;
 }
 
 /** Sockets whose address would not be there any more. */
@@ -157,8 +184,7 @@ export function judgeSockets(source: SourceFacts, destination: HostFacts, tcpClo
   const reachable = new Set(destination.addresses.map(({ ip }) => ip));
   const moving = source.address?.cidr.ip;
   const stays = ({ localAddress: ip }: TcpSocket) => ip !== moving && !reachable.has(ip);
-  const findings: Finding[] = [];
-  const add = (message: string, remedy: string) => findings.push({ host: source.hostname, message, remedy });
+  const found = new Findings(source.hostname);
   for (const connection of tcpClose ? [] : source.connections) {
     const words = `the TCP connection ${connection.localAddress}:${connection.localPort} to ${connection.remoteAddress}:${connection.remotePort}`;
     const bothEnds = source.connections.some(
@@ -166,9 +192,14 @@ export function judgeSockets(source: SourceFacts, destination: HostFacts, tcpClo
     );
     if (isLoopback(connection.localAddress)) {
       if (!bothEnds)
-        add(`${words} leads to another process of this host`, 'move both, or close it with --tcp-close');
+        found.error(
+          'TCP_PEER_LEFT_BEHIND',
+          `${words} leads to another process of this host`,
+          'move both, or close it with --tcp-close',
+        );
     } else if (stays(connection)) {
-      add(
+      found.error(
+        'ADDRESS_STAYS',
         `${words} is on an address that stays here`,
         `move the address too (--ip ${connection.localAddress}/PREFIX), or --tcp-close`,
       );
@@ -176,10 +207,11 @@ export function judgeSockets(source: SourceFacts, destination: HostFacts, tcpClo
   }
   for (const socket of source.bound) {
     if (isWildcard(socket.localAddress) || isLoopback(socket.localAddress) || !stays(socket)) continue;
-    add(
+    found.error(
+      'ADDRESS_STAYS',
       `a socket is bound to ${socket.localAddress}:${socket.localPort}, an address that stays here`,
       `move it with --ip ${socket.localAddress}/PREFIX`,
     );
   }
-  return findings;
+  return found.list;
 }

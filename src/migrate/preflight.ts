@@ -3,7 +3,10 @@ import { basename } from 'node:path';
 import type { AgentClient } from './agent/client.js';
 import { DIRECTORY, MISSING } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
+import { bySeverity, Findings } from './findings.js';
+import { askFit } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
+import { judgeFit } from './judge-fit.js';
 import { mebibytes } from './run.js';
 import type { SourceFacts } from './source.js';
 import { isSynced } from './sync.js';
@@ -47,11 +50,12 @@ export async function preflight(
     ...judgeHost(source.host, source),
     ...judgeHost(destination, source),
     ...judgePair(source, destination),
+    ...judgeFit(source, destination, await askFit(source, agent, files.missing)),
     ...judgeSockets(source, destination, options.tcpClose),
     ...(await judgeIds(source, agent, destination.hostname)),
     ...files.findings,
   ];
-  return { findings, destination, missingFiles: files.missing };
+  return { findings: bySeverity(findings), destination, missingFiles: files.missing };
 }
 
 async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): Promise<Finding[]> {
@@ -63,6 +67,8 @@ async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): 
   }
   const taken = await agent.request('takenIds', { ids: [...own] });
   return taken.map(({ id, comm }) => ({
+    severity: 'error',
+    code: 'PID_IN_USE',
     host,
     message: `process id ${id} is in use (${comm})`,
     remedy: `end it, or give the hosts disjoint ranges (kernel.ns_last_pid)`,
@@ -79,32 +85,32 @@ async function compareFiles(
   const directories = source.files.directories.filter((path) => !isSynced(path, sync));
   const paths = [...files.map(({ path }) => path), ...directories];
   const there = await agent.request('sizes', { paths });
-  const findings: Finding[] = [];
+  const found = new Findings(host);
   const missing: string[] = [];
   files.forEach(({ path, size, writable, mapped }, i) => {
-    const found = there[i] ?? MISSING;
-    if (found === DIRECTORY) findings.push({ host, message: `${path} is a directory there` });
-    else if (found === MISSING) {
+    const its = there[i] ?? MISSING;
+    if (its === DIRECTORY) found.error('PATH_IS_DIRECTORY', `${path} is a directory there`);
+    else if (its === MISSING) {
       if (writable) return;
       if (size <= carryLimit) missing.push(path);
       else
-        findings.push({
-          host,
-          message: `${path} is missing (${mebibytes(size)})`,
-          remedy: `copy it, or raise --carry-limit`,
-        });
-    } else if (found !== size && !writable) {
+        found.error(
+          'FILE_MISSING',
+          `${path} is missing (${mebibytes(size)})`,
+          'copy it, or raise --carry-limit',
+        );
+    } else if (its !== size && !writable) {
       const what = mapped ? 'the same version of the package' : 'the same file';
-      findings.push({
-        host,
-        message: `${path} has another size (${found}, at the source ${size})`,
-        remedy: `install ${what} that holds ${basename(path)}`,
-      });
+      found.error(
+        'FILE_DIFFERS',
+        `${path} has another size (${its}, at the source ${size})`,
+        `install ${what} that holds ${basename(path)}`,
+      );
     }
   });
   directories.forEach((path, i) => {
     if (there[files.length + i] !== DIRECTORY)
-      findings.push({ host, message: `the directory ${path} is missing`, remedy: `mkdir -p ${path}` });
+      found.error('DIRECTORY_MISSING', `the directory ${path} is missing`, `mkdir -p ${path}`);
   });
-  return { findings, missing };
+  return { findings: found.list, missing };
 }

@@ -129,14 +129,15 @@ export async function deviceQps(): Promise<DeviceQp[]> {
 /** The stock module, or a host on which nothing of RDMA is installed. */
 const NO_MODULE = new Set(['ROAM_UNSUPPORTED', 'ADDON_NOT_BUILT', 'ADDON_NOT_LOADABLE']);
 
-/** Version of the migratable module behind the host's first RDMA device; undefined: stock or none. */
-export async function moduleVersion(): Promise<string | undefined> {
+/** The migratable module behind the host's first RDMA device; undefined: stock or none. */
+export async function moduleFacts(): Promise<{ version: string; abi: number; dump: number } | undefined> {
   const [link] = await rdmaLinks();
   if (!link) return undefined;
   try {
     const rxe = openRxe(link.device);
     try {
-      return rxe.query().moduleVersion;
+      const { moduleVersion: version, abi, dumpVersion: dump } = rxe.query();
+      return { version, abi, dump };
     } finally {
       rxe.close();
     }
@@ -145,6 +146,9 @@ export async function moduleVersion(): Promise<string | undefined> {
     throw error;
   }
 }
+
+/** Its version. */
+export const moduleVersion = async (): Promise<string | undefined> => (await moduleFacts())?.version;
 
 /** The QPs, MRs and CQs of the given processes, as the kernel of this host knows them. */
 export async function objectsOf(pids: number[]): Promise<MovedObjects> {

@@ -1,7 +1,9 @@
 // What is known about the process tree that is to move, and about its host.
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
 import { type Cidr, deviceOf, parseCidr } from './address.js';
+import { describeCpu } from './agent/cpu.js';
 import { hostFacts } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import { type FileInventory, inventory } from './files.js';
@@ -21,11 +23,26 @@ export interface SourceFacts {
   foreignNamespaces: string[];
   /** The root's session or process group has members outside the tree. */
   shellJob: boolean;
-  rdma: { contexts: number; qpns: number[]; unsupported: string[]; problem?: string };
+  rdma: RdmaFacts;
+  /** CRIU's description of the processors, in base64; absent where it has none. */
+  cpu?: string;
+  /** Control group of the root process (the unified hierarchy), `/` for the topmost. */
+  cgroup: string;
   address?: { cidr: Cidr; dev?: string };
   host: HostFacts;
   hostname: string;
   memory: number;
+}
+
+export interface RdmaFacts {
+  contexts: number;
+  qpns: number[];
+  unsupported: string[];
+  /** Devices of the contexts. */
+  devices: string[];
+  /** Addresses of the peers of connected QPs. */
+  peers: string[];
+  problem?: string;
 }
 
 /** `pid:1234`, or a bare number. @throws RoamError BAD_TARGET */
@@ -53,8 +70,12 @@ export async function readSource(pid: number, ip: string | undefined, criu: stri
       return { tcp: await tcpSockets(id, own), udp: await udpSockets(id, own) };
     }),
   );
+  const describing = describeCpu(criu);
+  describing.catch(() => {});
   const cidr = ip === undefined ? undefined : parseCidr(ip);
   const rdma = await readRdma(pids, fds);
+  const host = await hostFacts(criu, { programs: [], rdma: rdma.contexts > 0, announce: cidr?.family === 4 });
+  const cpu = await describing;
   return {
     pid,
     tasks,
@@ -67,7 +88,9 @@ export async function readSource(pid: number, ip: string | undefined, criu: stri
     shellJob: tasks[0]?.sid !== pid,
     rdma,
     ...(cidr ? { address: { cidr, dev: deviceOf(cidr.ip) } } : {}),
-    host: await hostFacts(criu, { programs: [], rdma: rdma.contexts > 0, announce: cidr?.family === 4 }),
+    ...(cpu ? { cpu } : {}),
+    cgroup: await cgroupOf(pid),
+    host,
     hostname: hostname(),
     memory: tasks.reduce((sum, task) => sum + task.memory, 0),
   };
@@ -78,20 +101,34 @@ function unique(sockets: TcpSocket[]): TcpSocket[] {
   return [...new Map(sockets.map((socket) => [socket.inode, socket])).values()];
 }
 
-async function readRdma(pids: number[], fds: OpenFd[]): Promise<SourceFacts['rdma']> {
+async function cgroupOf(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  return /^0::(.*)$/m.exec(text)?.[1] || '/';
+}
+
+/** States in which a QP has a peer. */
+const CONNECTED = new Set(['RTR', 'RTS', 'SQD', 'SQE']);
+
+async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
   const cm = fds.filter(({ link }) => link === '/dev/infiniband/rdma_cm');
   const unsupported = cm.map(({ pid, fd }) => `rdma_cm (descriptor ${fd} of process ${pid})`);
   if (!fds.some(({ link }) => link.startsWith('/dev/infiniband/uverbs'))) {
-    return { contexts: 0, qpns: [], unsupported };
+    return { contexts: 0, qpns: [], unsupported, devices: [], peers: [] };
   }
   try {
-    return await withContexts(pids, (contexts) => ({
-      contexts: contexts.length,
-      qpns: contexts.flatMap((context) => context.listQps().map(({ qpn }) => qpn)),
-      unsupported: [...unsupported, ...contexts.flatMap((context) => context.check().map(nameOf))],
-    }));
+    return await withContexts(pids, (contexts) => {
+      const qps = contexts.flatMap((context) => context.listQps());
+      const connected = qps.filter(({ state, destQpn }) => CONNECTED.has(state) && destQpn > 0);
+      return {
+        contexts: contexts.length,
+        qpns: qps.map(({ qpn }) => qpn),
+        devices: [...new Set(contexts.map(({ device }) => device))],
+        peers: [...new Set(connected.map(({ dgid }) => dgid.replace(/^::ffff:(?=\d+\.)/, '')))],
+        unsupported: [...unsupported, ...contexts.flatMap((context) => context.check().map(nameOf))],
+      };
+    });
   } catch (error) {
-    return { contexts: 0, qpns: [], unsupported, problem: (error as Error).message };
+    return { contexts: 0, qpns: [], unsupported, devices: [], peers: [], problem: (error as Error).message };
   }
 }
 

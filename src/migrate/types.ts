@@ -105,9 +105,9 @@ export interface MoveSubject {
 
 /** What a migration would begin with. */
 export interface CheckReport extends MoveSubject {
-  /** Nothing stands in the way. */
+  /** No finding is an error. */
   ok: boolean;
-  /** Why it would be refused, each with what to do about it; empty when `ok`. */
+  /** Errors first, then warnings. */
   findings: Finding[];
   /** Memory of all processes, in bytes: about what would be sent. */
   memory: number;
@@ -210,8 +210,14 @@ export interface FailedMigration extends Partial<Omit<MigrationReport, 'ok'>> {
   undone: UndoneStep[];
 }
 
-/** A reason why the migration cannot run, found before anything was stopped. */
+/** `error` keeps a migration from beginning, `warning` may trouble the process, `info` is what to know. */
+export type Severity = 'error' | 'warning' | 'info';
+
+/** What was found before anything was stopped. */
 export interface Finding {
+  severity: Severity;
+  /** Stable and meant for programs, such as `QPN_IN_USE`. */
+  code: string;
   /** Host name on which it was found. */
   host: string;
   message: string;

@@ -1,7 +1,7 @@
 // Which versions of everything run on this host.
 import { realpath } from 'node:fs/promises';
 import { release } from 'node:os';
-import { Criu } from '../criu/index.js';
+import { Criu, type CriuFeatures } from '../criu/index.js';
 import { packageVersion } from '../package-version.js';
 import { moduleVersion } from './rdma.js';
 import type { HostVersions } from './types.js';
@@ -31,12 +31,12 @@ async function rdmaCoreVersion(): Promise<string | undefined> {
 }
 
 /**
- * Lets CRIU find out what the kernel can do and remember it (/run/criu.kdat, once per boot): otherwise the
- * first dump or restore does it while the processes are frozen.
+ * What CRIU and the kernel can do. CRIU remembers it (/run/criu.kdat, once per boot): otherwise the first dump or
+ * restore would find it out while the processes are frozen.
  */
-async function warmCriu(path: string): Promise<void> {
+export async function criuFeatures(path: string): Promise<CriuFeatures> {
   await using criu = await Criu.swrk({ path });
-  await criu.featureCheck();
+  return criu.featureCheck();
 }
 
 export async function hostVersions(criu: string): Promise<HostVersions> {
@@ -45,7 +45,6 @@ export async function hostVersions(criu: string): Promise<HostVersions> {
     packageVersion(),
     moduleVersion(),
     rdmaCoreVersion(),
-    warmCriu(criu),
   ]);
   return {
     kernel: release(),

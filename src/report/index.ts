@@ -2,4 +2,4 @@
 export { limitOf, sharesOf } from './blackout.js';
 export { reportPage } from './page.js';
 export { outcomeText, phaseTable } from './text.js';
-export type { FailedOutcome, Outcome, PeerView } from './types.js';
+export type { FailedOutcome, Outcome, PeerSample, PeerView } from './types.js';

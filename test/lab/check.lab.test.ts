@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../dist/index.js';
 import { useSweptLab } from './support/hooks.js';
 import { node, script, workload } from './support/lab.js';
 import { isAlive } from './support/migrate.js';
@@ -9,6 +10,8 @@ async function check(...argv: string[]) {
   });
   return { exitCode, answer: JSON.parse(stdout) };
 }
+
+const findingsOf = (answer: { findings: Finding[] }) => answer.findings;
 
 async function start(argv: string[], ready: string): Promise<number> {
   const log = '/root/checked.out';
@@ -29,9 +32,11 @@ describe('roam check', () => {
       comm: 'sleeper',
       source: 'a',
       destination: 'b',
-      findings: [],
     });
     expect(exitCode).toBe(0);
+    // What is always told of two hosts that fit; their clocks are as the nodes were booted.
+    const codes = findingsOf(answer).filter(({ code }) => code !== 'CLOCK_DIFFERS');
+    expect(codes.map(({ severity, code }) => `${severity} ${code}`)).toEqual(['info MONOTONIC_CLOCK']);
     await script('a', 'kill -USR1 "$1"; until grep -qE "good|bad" /root/checked.out; do sleep 0.1; done', [
       String(pid),
     ]);
@@ -43,11 +48,33 @@ describe('roam check', () => {
     const { exitCode, answer } = await check(`pid:${pid}`, '--to', 'b', '--ip', '10.9.9.9/24');
     expect(exitCode).toBe(1);
     expect(answer.ok).toBe(false);
+    const errors = findingsOf(answer).filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['RDMA_OBJECT_UNSUPPORTED', 'ADDRESS_NOT_HERE']),
+    );
     const text = JSON.stringify(answer.findings);
     expect(text).toMatch(/cannot move the RDMA object QP \d+ \(UD\)/);
     expect(text).toContain('10.9.9.9 is not an address of this host');
-    for (const { host, remedy } of answer.findings) expect([host, remedy]).not.toContain(undefined);
+    for (const { host, remedy } of errors) expect([host, remedy]).not.toContain(undefined);
     expect(await isAlive('a', pid)).toBe(true);
     await script('a', 'kill -USR1 "$1"', [String(pid)]);
+  });
+
+  it('sees where the destination does not fit: its MTU, its clock; and that a group stays behind', async () => {
+    const pid = await start([workload('unsupported'), 'ud'], 'running');
+    await script('a', 'mkdir -p /sys/fs/cgroup/checked && echo "$1" >/sys/fs/cgroup/checked/cgroup.procs', [
+      String(pid),
+    ]);
+    await script('b', 'ip link set eth0 mtu 700; date -s "@$(($(date +%s) + 100))"');
+    try {
+      const { answer } = await check(`pid:${pid}`, '--to', 'b');
+      const codes = findingsOf(answer).map(({ severity, code, host }) => `${severity} ${code} ${host}`);
+      expect(codes).toEqual(
+        expect.arrayContaining(['error MTU_SMALLER b', 'warning CLOCK_DIFFERS b', 'info CGROUP_STAYS a']),
+      );
+    } finally {
+      await script('b', 'ip link set eth0 mtu 1500; date -s "@$(($(date +%s) - 100))"');
+      await script('a', 'kill -USR1 "$1"', [String(pid)]);
+    }
   });
 });

@@ -1,52 +1,63 @@
 // What preflight asks about a host; the source asks itself the same questions.
-import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { arch, hostname } from 'node:os';
-import { arpAnnouncer, localAddresses, rdmaLinks } from '../address.js';
+import { arpAnnouncer, localAddresses } from '../address.js';
 import { HASH_LIMIT, sha256 } from '../files.js';
 import { parseStat, statusBytes } from '../proc.js';
-import { deviceQps, moduleVersion, mrKeys } from '../rdma.js';
+import { deviceQps, moduleFacts, mrKeys } from '../rdma.js';
 import { hasProgram } from '../run.js';
-import { hostVersions } from '../version.js';
+import { criuFeatures, hostVersions } from '../version.js';
+import { linkFacts } from './links.js';
+import { PARENTS } from './prepare.js';
 import type { FactsWanted, HashedFile, HostFacts } from './protocol.js';
+import { spaceAt } from './space.js';
 
 /** Where CRIU 4 looks for plugins, unless CRIU_LIBS_DIR says otherwise. */
 const PLUGIN_DIRECTORIES = ['/usr/lib/criu', '/usr/local/lib/criu', '/var/lib/criu'];
 
-async function hasPlugin(): Promise<boolean> {
+/** SHA-256 of the plugin that CRIU loads here; undefined: it has none. */
+async function pluginHash(): Promise<string | undefined> {
   const directories = process.env.CRIU_LIBS_DIR ? [process.env.CRIU_LIBS_DIR] : PLUGIN_DIRECTORIES;
-  const found = await Promise.all(
-    directories.map((dir) =>
-      access(`${dir}/roam_rdma_plugin.so`).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return found.includes(true);
+  for (const dir of directories) {
+    const hash = await sha256(`${dir}/roam_rdma_plugin.so`).catch(() => undefined);
+    if (hash) return hash;
+  }
+  return undefined;
 }
+
+/** Milliseconds of CLOCK_REALTIME and of CLOCK_MONOTONIC. */
+export const clock = () => ({ now: Date.now(), monotonic: Number(process.hrtime.bigint() / 1_000_000n) });
 
 export async function hostFacts(criu: string, wanted: FactsWanted): Promise<HostFacts> {
   const { programs } = wanted;
-  const migratable = wanted.rdma && (await moduleVersion()) !== undefined;
-  const [versions, criuPlugin, addresses, links, qpns, keys, memory, announcer] = await Promise.all([
-    hostVersions(criu),
-    hasPlugin(),
-    localAddresses(),
-    rdmaLinks(),
-    migratable ? deviceQps() : [],
-    migratable ? mrKeys() : [],
-    readFile('/proc/meminfo', 'utf8'),
-    wanted.announce ? arpAnnouncer() : undefined,
-  ]);
+  const module = await moduleFacts();
+  const migratable = wanted.rdma && module !== undefined;
+  const [versions, features, plugin, addresses, links, space, qpns, keys, memory, announcer] =
+    await Promise.all([
+      hostVersions(criu),
+      criuFeatures(criu),
+      pluginHash(),
+      localAddresses(),
+      linkFacts(),
+      spaceAt(PARENTS),
+      migratable ? deviceQps() : [],
+      migratable ? mrKeys() : [],
+      readFile('/proc/meminfo', 'utf8'),
+      wanted.announce ? arpAnnouncer() : undefined,
+    ]);
   const present = await Promise.all(programs.map(hasProgram));
   return {
     hostname: hostname(),
     versions,
     arch: arch(),
     uid: process.getuid?.() ?? -1,
-    criuPlugin,
+    criuPlugin: plugin !== undefined,
+    ...(plugin ? { pluginHash: plugin } : {}),
+    dirtyTracking: features.memTrack,
+    ...(module ? { moduleAbi: { abi: module.abi, dump: module.dump } } : {}),
     addresses,
     links,
+    imageSpace: space.map((place, i) => ({ ...place, path: PARENTS[i] as string })),
     qpns,
     mrKeys: keys,
     memoryAvailable: statusBytes(memory, 'MemAvailable'),

@@ -4,7 +4,7 @@ import { RoamError } from '../../errors.js';
 import { mebibytes } from '../run.js';
 
 /** Candidates, best first; only the first two are certain to be memory. */
-const PARENTS = ['/dev/shm', '/run', '/var/tmp'];
+export const PARENTS = ['/dev/shm', '/run', '/var/tmp'];
 
 /**
  * Makes a directory with room for `bytes`, readable by root alone.

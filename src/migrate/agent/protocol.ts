@@ -2,6 +2,8 @@
 import type { Cidr } from '../address.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions } from '../types.js';
+import type { LinkFact } from './links.js';
+import type { Space } from './space.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
 export const PROTOCOL_VERSION = 2;
@@ -32,8 +34,16 @@ export interface HostFacts {
   arch: string;
   uid: number;
   criuPlugin: boolean;
+  /** SHA-256 of the plugin, hex. */
+  pluginHash?: string;
+  /** The kernel marks pages that are written to. */
+  dirtyTracking: boolean;
+  /** Interface and dump format of the migratable module. */
+  moduleAbi?: { abi: number; dump: number };
   addresses: { dev: string; ip: string }[];
-  links: { device: string; netdev: string }[];
+  links: LinkFact[];
+  /** Room in the places where images may lie, the best first. */
+  imageSpace: (Space & { path: string })[];
   /** Every QP of every RDMA device of the host. */
   qpns: { device: string; qpn: number; pid: number }[];
   mrKeys: { device: string; key: number; pid: number }[];
@@ -52,6 +62,14 @@ export interface AgentOps {
   sizes: { args: { paths: string[] }; result: number[] };
   /** Paths whose content here is what the source has. */
   identical: { args: { files: HashedFile[] }; result: string[] };
+  /** What the processors here lack of those that CRIU has described, in base64; null: nothing. */
+  cpu: { args: { description: string }; result: string | null };
+  /** Milliseconds of CLOCK_REALTIME and of CLOCK_MONOTONIC. */
+  clock: { args: Record<string, never>; result: { now: number; monotonic: number } };
+  /** The network device by which each address is reached; null: there is no route. */
+  routes: { args: { addresses: string[] }; result: (string | null)[] };
+  /** Room at each path, or at the nearest directory above it. */
+  space: { args: { paths: string[] }; result: Space[] };
   prepare: { args: { bytes: number; id: string }; result: { dir: string } };
   /** Listens for pages and files; the socket is for root alone. */
   openData: { args: Record<string, never>; result: { path: string } };

@@ -2,13 +2,16 @@
 import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
+import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
+import { routes } from './links.js';
 import { TcpLock, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
 import { prepareDirectory } from './prepare.js';
 import type { AgentOp, AgentOps } from './protocol.js';
 import { PROTOCOL_VERSION } from './protocol.js';
+import { spaceAt } from './space.js';
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
 
 type Args<Op extends AgentOp> = AgentOps[Op]['args'];
@@ -52,6 +55,10 @@ export class AgentSession {
     takenIds: async ({ ids }) => facts.takenIds(ids),
     sizes: async ({ paths }) => facts.sizes(paths),
     identical: async ({ files }) => facts.identical(files),
+    cpu: async ({ description }) => lackingCpu(this.#criu, description),
+    clock: async () => facts.clock(),
+    routes: async ({ addresses }) => routes(addresses),
+    space: async ({ paths }) => spaceAt(paths),
     prepare: async ({ bytes, id }) => {
       this.#id = id;
       this.#dir = await prepareDirectory(id, bytes);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkText } from '../../../src/cli/check.js';
-import type { CheckReport } from '../../../src/migrate/index.js';
+import type { CheckReport, Finding } from '../../../src/migrate/index.js';
 
 const versions = { kernel: '6.12.1', criu: '4.1', roam: '0.1.0', module: '0.1.0' };
 const report: CheckReport = {
@@ -33,13 +33,30 @@ describe('roam check', () => {
     ]);
   });
 
-  it('names every reason, with its host and remedy', () => {
-    const findings = [
-      { host: 'b', message: 'the loaded rdma_rxe cannot migrate', remedy: 'load the rdma_rxe of roam-rdma' },
-      { host: 'a', message: 'no way' },
+  it('names every finding, with its host, code and remedy, and counts the errors', () => {
+    const findings: Finding[] = [
+      {
+        severity: 'error',
+        code: 'MODULE_STOCK',
+        host: 'b',
+        message: 'the loaded rdma_rxe cannot migrate',
+        remedy: 'load the rdma_rxe of roam-rdma',
+      },
+      { severity: 'info', code: 'CGROUP_STAYS', host: 'a', message: 'no way' },
     ];
-    expect(checkText({ ...report, ok: false, findings })).toContain(
-      '2 reasons not to begin:\n  b: the loaded rdma_rxe cannot migrate\n    -> load the rdma_rxe of roam-rdma\n  a: no way',
-    );
+    expect(
+      checkText({ ...report, ok: false, findings })
+        .split('\n')
+        .slice(6),
+    ).toEqual([
+      '',
+      'SEVERITY  HOST  CODE          WHAT',
+      'error     b     MODULE_STOCK  the loaded rdma_rxe cannot migrate',
+      '                              -> load the rdma_rxe of roam-rdma',
+      'info      a     CGROUP_STAYS  no way',
+      '',
+      '1 reason not to begin',
+    ]);
+    expect(checkText({ ...report, findings: findings.slice(1) })).toMatch(/\n\nnothing stands in the way$/);
   });
 });

@@ -21,8 +21,8 @@ describe('errors for people and programs', () => {
 
   it('lists every finding of preflight at once', () => {
     const error = new PreflightError([
-      { host: 'a', message: 'one', remedy: 'fix one' },
-      { host: 'b', message: 'two' },
+      { severity: 'error', code: 'ONE', host: 'a', message: 'one', remedy: 'fix one' },
+      { severity: 'error', code: 'TWO', host: 'b', message: 'two' },
     ]);
     expect(errorText(error)).toBe(
       'roam: nothing was stopped; 2 reasons not to begin:\n  a: one\n    -> fix one\n  b: two',

@@ -1,0 +1,262 @@
+import { describe, expect, it } from 'vitest';
+import { pathMtu } from '../../../src/migrate/agent/links.js';
+import type { HostFacts } from '../../../src/migrate/agent/protocol.js';
+import { bySeverity } from '../../../src/migrate/findings.js';
+import type { Fit } from '../../../src/migrate/fit.js';
+import { judgeHost, judgePair, judgeSockets, judgeTree } from '../../../src/migrate/judge.js';
+import { judgeFit, sameNetwork } from '../../../src/migrate/judge-fit.js';
+import type { SourceFacts } from '../../../src/migrate/source.js';
+import type { Finding } from '../../../src/migrate/types.js';
+
+const GIB = 2 ** 30;
+
+function host(name: string, ip: string, more: Partial<HostFacts> = {}): HostFacts {
+  return {
+    hostname: name,
+    versions: { kernel: '6.12.1', criu: '4.1.1', roam: '0.1.0', module: '0.1.0' },
+    arch: 'x64',
+    uid: 0,
+    criuPlugin: true,
+    pluginHash: 'aa',
+    dirtyTracking: true,
+    moduleAbi: { abi: 2, dump: 3 },
+    addresses: [{ dev: 'eth0', ip }],
+    links: [{ device: 'rxe0', netdev: 'eth0', mtu: 1024, active: true, roceV2: true }],
+    imageSpace: [{ path: '/dev/shm', device: 1, available: GIB }],
+    qpns: [],
+    mrKeys: [],
+    memoryAvailable: GIB,
+    missingPrograms: [],
+    canAnnounce: true,
+    ...more,
+  };
+}
+
+function source(more: Partial<SourceFacts> = {}): SourceFacts {
+  return {
+    pid: 17,
+    tasks: [],
+    pids: [17],
+    fds: [],
+    files: { files: [], directories: [] },
+    connections: [],
+    bound: [],
+    foreignNamespaces: [],
+    shellJob: false,
+    rdma: { contexts: 1, qpns: [4098], unsupported: [], devices: ['rxe0'], peers: ['10.77.0.3'] },
+    cgroup: '/',
+    host: host('a', '10.77.0.1'),
+    hostname: 'a',
+    memory: 1024,
+    ...more,
+  };
+}
+
+const answers = (more: Partial<Fit> = {}): Fit => ({
+  lackingCpu: null,
+  clock: { wall: 10, monotonic: 5, error: 1 },
+  peers: [{ ip: '10.77.0.3', dev: 'eth0' }],
+  carried: [],
+  ...more,
+});
+
+const words = (findings: Finding[]) =>
+  findings.map(({ severity, code, host: on }) => `${severity} ${code} ${on}`);
+
+interface Case {
+  /** What must be found, beside what is always told. */
+  found: string[];
+  source?: Partial<SourceFacts>;
+  destination?: Partial<HostFacts>;
+  fit?: Partial<Fit>;
+}
+
+const rdma = source().rdma;
+const link = host('b', '').links[0] as HostFacts['links'][number];
+const ALWAYS = ['info MONOTONIC_CLOCK b', 'info PEER_KIND_UNKNOWN b'];
+
+const CASES: Record<string, Case> = {
+  'two hosts that fit': { found: [] },
+  'a processor that lacks something': {
+    fit: { lackingCpu: 'xsave size mismatch' },
+    found: ['error CPU_LACKS_FEATURES b'],
+  },
+  'processors that CRIU cannot compare': {
+    fit: { lackingCpu: undefined },
+    found: ['info CPU_NOT_COMPARED b'],
+  },
+  'a clock that is late': {
+    fit: { clock: { wall: -5000, monotonic: 0, error: 1 } },
+    found: ['warning CLOCK_DIFFERS b'],
+  },
+  'a clock that may be right, for all that is known': {
+    fit: { clock: { wall: -5000, monotonic: 0, error: 4000 } },
+    found: [],
+  },
+  'no room for the images in any place': {
+    source: { memory: 2 * GIB },
+    destination: {
+      memoryAvailable: 9 * GIB,
+      imageSpace: [
+        { path: '/dev/shm', device: 1, available: GIB },
+        { path: '/var/tmp', device: 2, available: GIB },
+      ],
+    },
+    found: ['error NO_SPACE b'],
+  },
+  'no room for two files on one file system': {
+    fit: {
+      carried: [
+        { bytes: 6, device: 5, available: 10 },
+        { bytes: 6, device: 5, available: 10 },
+        { bytes: 6, device: 6, available: 10 },
+      ],
+    },
+    found: ['error DISK_SHORT b'],
+  },
+  'another interface of the module': {
+    destination: { moduleAbi: { abi: 2, dump: 4 } },
+    found: ['error MODULE_ABI_DIFFERS b'],
+  },
+  'another build of the plugin': { destination: { pluginHash: 'bb' }, found: ['warning PLUGIN_DIFFERS b'] },
+  'an older CRIU': {
+    destination: { versions: { ...host('b', '').versions, criu: '4.0' } },
+    found: ['warning CRIU_OLDER b'],
+  },
+  'another roam': {
+    destination: { versions: { ...host('b', '').versions, roam: '0.2.0' } },
+    found: ['warning ROAM_DIFFERS b'],
+  },
+  'a smaller MTU': { destination: { links: [{ ...link, mtu: 512 }] }, found: ['error MTU_SMALLER b'] },
+  'no GID of RoCE v2': {
+    destination: { links: [{ ...link, roceV2: false }] },
+    found: ['error GID_TYPE_MISSING b'],
+  },
+  'a port that is down': {
+    destination: { links: [{ ...link, active: false }] },
+    found: ['error PORT_DOWN b'],
+  },
+  'two devices of other names': {
+    destination: {
+      links: [
+        { ...link, device: 'rxe1' },
+        { ...link, device: 'rxe2' },
+      ],
+    },
+    found: ['error DEVICE_UNMAPPED b'],
+  },
+  'one device of another name': { destination: { links: [{ ...link, device: 'rxe1' }] }, found: [] },
+  'a control group': { source: { cgroup: '/system.slice/db' }, found: ['info CGROUP_STAYS a'] },
+  'a kernel without dirty tracking': {
+    source: { host: host('a', '10.77.0.1', { dirtyTracking: false }) },
+    found: ['info NO_DIRTY_TRACKING a'],
+  },
+  'a peer without a route': {
+    fit: { peers: [{ ip: '10.77.0.3', dev: null }] },
+    found: ['warning PEER_NO_ROUTE b'],
+  },
+  'a peer behind another device': {
+    fit: { peers: [{ ip: '10.77.0.3', dev: 'eth1' }] },
+    found: ['warning PEER_OTHER_DEVICE b'],
+  },
+  'a peer in the network of the address that moves': {
+    source: { address: { cidr: { ip: '10.77.0.9', prefix: 24, family: 4 }, dev: 'eth0' } },
+    fit: { peers: [{ ip: '10.77.0.3', dev: null }] },
+    found: [],
+  },
+};
+
+describe('whether the destination fits', () => {
+  it.each(Object.entries(CASES))('%s', (_, { found, ...given }) => {
+    const destination = host('b', '10.77.0.2', given.destination);
+    const findings = judgeFit(source(given.source), destination, answers(given.fit));
+    expect(words(findings).sort()).toEqual([...ALWAYS, ...found].sort());
+    for (const { severity, remedy } of findings) if (severity !== 'info') expect(remedy).toBeTruthy();
+  });
+
+  it('knows what runs on peers that are one of the two hosts', () => {
+    const peers = [{ ip: '10.77.0.2', dev: 'lo' }];
+    const findings = judgeFit(source(), host('b', '10.77.0.2'), answers({ peers }));
+    expect(words(findings)).toEqual(['info MONOTONIC_CLOCK b']);
+  });
+
+  it('asks nothing of RDMA for a process without it', () => {
+    const without = source({ rdma: { ...rdma, contexts: 0, devices: [], peers: [] } });
+    const bare = host('b', '10.77.0.2', { links: [], pluginHash: undefined, moduleAbi: undefined });
+    expect(words(judgeFit(without, bare, answers({ peers: [] })))).toEqual(['info MONOTONIC_CLOCK b']);
+  });
+});
+
+describe('findings of the tree and of each host', () => {
+  it('have a severity and a code, and are told once', () => {
+    const fd = { pid: 17, fd: 3, link: 'anon_inode:[io_uring]', flags: 2 };
+    const tree = source({
+      foreignNamespaces: ['mnt'],
+      fds: [fd, { ...fd, fd: 4 }, { ...fd, link: '/dev/pts/1' }, { ...fd, link: 'pipe:[5]', flags: 0 }],
+      rdma: { ...rdma, unsupported: ['SRQ 1'] },
+      address: { cidr: { ip: '10.0.1.7', prefix: 24, family: 4 } },
+    });
+    expect(words(judgeTree(tree))).toEqual([
+      'error NAMESPACES a',
+      'error IO_URING a',
+      'error TERMINAL a',
+      'error RDMA_OBJECT_UNSUPPORTED a',
+      'error ADDRESS_NOT_HERE a',
+      'error PIPE_LEAVES_TREE a',
+    ]);
+    const bare = { uid: 1, criuPlugin: false, links: [], missingPrograms: ['nft'], canAnnounce: false };
+    expect(words(judgeHost(host('b', '', bare), tree))).toEqual([
+      'error NOT_ROOT b',
+      'error PROGRAM_MISSING b',
+      'error CANNOT_ANNOUNCE b',
+      'error PLUGIN_MISSING b',
+      'error NO_RXE_DEVICE b',
+    ]);
+  });
+
+  it('of two hosts, and of sockets', () => {
+    const own = host('a', '10.77.0.1', { mrKeys: [{ device: 'rxe0', key: 0x1234, pid: 17 }] });
+    const there = host('b', '10.77.0.2', {
+      arch: 'arm64',
+      versions: { kernel: '6.13', criu: '4.1.1', roam: '0.1.0', module: '0.2.0' },
+      qpns: [{ device: 'rxe0', qpn: 4098, pid: 5 }],
+      mrKeys: [{ device: 'rxe0', key: 0x1255, pid: 5 }],
+      memoryAvailable: 0,
+    });
+    expect(words(judgePair(source({ host: own }), there))).toEqual([
+      'error ARCH_DIFFERS b',
+      'error KERNEL_DIFFERS b',
+      'error MODULE_DIFFERS b',
+      'error QPN_IN_USE b',
+      'error KEY_IN_USE b',
+      'error MEMORY_SHORT b',
+    ]);
+    const socket = { localAddress: '10.77.0.1', localPort: 5, remoteAddress: '10.77.0.3', remotePort: 6 };
+    const connected = source({ connections: [socket as SourceFacts['connections'][number]] });
+    expect(words(judgeSockets(connected, there, false))).toEqual(['error ADDRESS_STAYS a']);
+  });
+
+  it('come with the errors first', () => {
+    const of = (severity: Finding['severity'], code: string): Finding => ({
+      severity,
+      code,
+      host: 'a',
+      message: code,
+    });
+    const mixed = [of('info', 'A'), of('warning', 'B'), of('error', 'C'), of('info', 'D'), of('error', 'E')];
+    expect(bySeverity(mixed).map(({ code }) => code)).toEqual(['C', 'E', 'B', 'A', 'D']);
+  });
+});
+
+describe('numbers of networks', () => {
+  it('knows the path MTU that rxe gives', () => {
+    expect([1500, 1104, 1103, 9000, 4176, 200].map(pathMtu)).toEqual([1024, 1024, 512, 4096, 4096, 0]);
+  });
+
+  it('knows which addresses are in one network', () => {
+    expect(sameNetwork('10.0.1.8', { ip: '10.0.1.7', prefix: 24 })).toBe(true);
+    expect(sameNetwork('10.0.2.8', { ip: '10.0.1.7', prefix: 24 })).toBe(false);
+    expect(sameNetwork('200.0.2.8', { ip: '10.0.1.7', prefix: 0 })).toBe(true);
+    expect(sameNetwork('fe80::1', { ip: 'fe80::2', prefix: 64 })).toBe(false);
+  });
+});
