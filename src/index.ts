@@ -43,6 +43,7 @@ export {
   type PreCopyRound,
   PreflightError,
   type Severity,
+  type SupportFile,
   type UndoneStep,
 } from './migrate/index.js';
 export * from './perf/index.js';

@@ -1,11 +1,12 @@
 // `roam migrate`
 import type { Command } from 'commander';
 import { type MigrateOptions, migrate, PHASES } from '../migrate/index.js';
+import type { SupportFile } from '../migrate/types.js';
 import type { FailedOutcome, Outcome } from '../report/types.js';
 import { amount, type InspectFlags, inspectFlags, inspectOptions } from './inspect-flags.js';
 import { type MemoryFlags, memoryFlags, memoryOptions } from './memory-flags.js';
 import { errorObject, fail, migrationProgress, printJson } from './output.js';
-import { claimFile, writeReport } from './report-file.js';
+import { claimFile, writeBundle, writeReport } from './report-file.js';
 
 interface Flags extends InspectFlags, MemoryFlags {
   ipDev?: string;
@@ -13,6 +14,7 @@ interface Flags extends InspectFlags, MemoryFlags {
   readyTimeout: number;
   keepImages?: boolean;
   report?: string;
+  supportBundle?: string;
   progress?: boolean;
 }
 
@@ -35,6 +37,7 @@ export function registerMigrate(program: Command): void {
     .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', amount, 10)
     .option('--keep-images', 'keep images and logs on both hosts')
     .option('--report <file>', 'also write the report, of a failure too, as a self-contained HTML page')
+    .option('--support-bundle <file>', 'also write logs and facts of both hosts, without memory, as a .tgz')
     .option('--progress', 'with --json: report each phase on stderr')
     .description('move a running process to another host while its RDMA and TCP peers stay connected')
     .addHelpText('after', EXAMPLES)
@@ -48,9 +51,15 @@ export function registerMigrate(program: Command): void {
         : await migrationProgress(flags.json ? process.stderr : process.stdout, PHASES);
       const json = flags.json ?? false;
       let outcome: Outcome | undefined;
+      let support: SupportFile[] = [];
+      const onSupport = (files: SupportFile[]) => {
+        support = files;
+      };
       try {
         if (flags.report) await claimFile(flags.report);
-        outcome = await migrate(optionsOf(target, flags, interrupted.signal, progress?.onEvent));
+        if (flags.supportBundle) await claimFile(flags.supportBundle, 0o600);
+        const options = optionsOf(target, flags, interrupted.signal, progress?.onEvent);
+        outcome = await migrate({ ...options, ...(flags.supportBundle ? { onSupport } : {}) });
         await progress?.done();
         if (json) printJson(outcome);
         else await printOutcome(outcome);
@@ -64,8 +73,14 @@ export function registerMigrate(program: Command): void {
       } finally {
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       }
-      if (flags.report && outcome)
-        await writeReport(flags.report, outcome).catch((error) => fail(error, json));
+      if (!outcome) return;
+      try {
+        if (flags.report) await writeReport(flags.report, outcome);
+        if (flags.supportBundle) await writeBundle(flags.supportBundle, outcome, support);
+      } catch (error) {
+        // The answer itself is on stdout already.
+        fail(error, false);
+      }
     });
 }
 

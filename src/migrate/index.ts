@@ -15,6 +15,7 @@ import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
 import { preCopy } from './precopy.js';
 import type { SourceFacts } from './source.js';
+import { Support } from './support.js';
 import { syncAll } from './sync.js';
 import type { Finding, MigrateOptions, MigrationReport, PreCopyRound } from './types.js';
 
@@ -56,11 +57,15 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   const phases = new Phases(options.onEvent, options.signal);
   const { to, ssh = ['ssh'] } = options;
   const connection: { agent?: AgentClient; guard?: Guard; link?: DataLink } = {};
+  const support = new Support(options);
+  phases.keepLogs = () => support.collect();
   try {
     const checked = await phases.run('preflight', hostname(), async () => {
       const result = await inspect(options, (agent) => {
         connection.agent = agent;
+        support.agent = agent;
       });
+      support.facts(result);
       phases.note(subjectOf(options.target, result));
       const errors = errorsOf(result.findings);
       if (errors.length > 0) throw new PreflightError(errors);
@@ -72,6 +77,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     const prepared = await phases.run('prepare', hostname(), async () => {
       const bytes = checked.source.memory + 16 * 1024 * 1024;
       const dir = await prepareDirectory(id, LOCAL_IMAGES);
+      support.place = { dir, id };
       phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
       const { pid, address } = checked.source;
       const held = address?.dev ? { address: { cidr: address.cidr, dev: address.dev } } : {};
@@ -114,6 +120,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       error.report = phases.failed({ target: options.target, source: hostname(), destination: to });
     throw error;
   } finally {
+    support.deliver();
     connection.guard?.dismiss();
     await connection.link?.close();
     await connection.agent?.close();

@@ -2,7 +2,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { CriuError, RoamError } from '../errors.js';
 
-const LOG_DIRECTORY = '/var/log/roam';
+export const LOG_DIRECTORY = '/var/log/roam';
 
 /**
  * The error of a CRIU request as a person reads it, its log kept in /var/log/roam; any other error unchanged.

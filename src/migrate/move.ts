@@ -78,6 +78,7 @@ export class Move {
       });
     const locked = this.c.source.connections.length > 0 && !options.tcpClose;
     const keepImages = options.keepImages ?? false;
+    await phases.keepLogs();
     await phases.run('cleanup', options.to, () => cleanUp({ ...this.c, to: options.to, keepImages, locked }));
     return this.#report();
   }

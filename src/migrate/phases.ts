@@ -29,6 +29,8 @@ export class Phases {
   readonly undone: UndoneStep[] = [];
   /** ISO 8601. */
   readonly startedAt = new Date().toISOString();
+  /** Saves the logs before they are removed. Must not throw. */
+  keepLogs: () => Promise<void> = async () => {};
   readonly known: Partial<Omit<MigrationReport, 'ok'>> = {};
   readonly #origin: number;
   #undo: Undo[] = [];
@@ -133,6 +135,7 @@ export class Phases {
 
   /** Undoes the steps above `mark`. Never throws: a step that fails becomes a warning. */
   async rollback(mark = 0): Promise<void> {
+    await this.keepLogs();
     if (this.#undo.length <= mark) return;
     const phase = this.begin('rollback');
     while (this.#undo.length > mark) {

@@ -89,6 +89,15 @@ export interface MigrateOptions extends InspectOptions {
   /** Aborting before the commit point rolls back; after it, it has no effect. */
   signal?: AbortSignal;
   onEvent?: (event: MigrationEvent) => void;
+  /** Takes what is needed to find out why a migration went as it did, once, when it has ended either way. */
+  onSupport?: (files: SupportFile[]) => void;
+}
+
+/** A part of a support bundle: options, facts, a log; never memory of the process. */
+export interface SupportFile {
+  /** `source/images/dump.log` */
+  name: string;
+  text: string;
 }
 
 /** What moves, and between which hosts. */

@@ -16,10 +16,22 @@ describe('a move that fails leaves the source running and its peers served', () 
       'mount -o remount,size=64k /dev/shm',
       'mount -o remount,size=50% /dev/shm',
     );
-    const error = await migrateFails('a', test.mover.pid, { to: 'b' });
+    const extra = ['--report', '/root/failed.html', '--support-bundle', '/root/failed.tgz'];
+    const error = await migrateFails('a', test.mover.pid, { to: 'b', extra });
     await sabotage.undo();
     expect(error.phase).toBe('transfer');
     expect(error.message).toMatch(/no space|wrote only/i);
+    expect(await script('a', 'grep -c "What was rolled back" /root/failed.html')).toBe('1');
+    expect(await script('a', 'stat -c %a /root/failed.tgz')).toBe('600');
+    const bundle = await script('a', 'tar -tzf /root/failed.tgz');
+    for (const name of [
+      'report.json',
+      'source/images/dump.log',
+      'source/facts.json',
+      'destination/dmesg.log',
+    ])
+      expect(bundle).toContain(`roam-support/${name}\n`);
+    expect(bundle).not.toMatch(/\.img/);
     await runsOn(test);
   });
 

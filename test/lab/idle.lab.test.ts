@@ -29,7 +29,10 @@ describe('a process that rests', () => {
     const log = '/root/sleeper.out';
     const pid = await (await node('a')).start([workload('sleeper')], { log });
     await script('a', 'until grep -q asleep "$1"; do sleep 0.1; done', [log]);
-    const { restartedCalls } = await migrate('a', pid, { to: 'b' });
+    const extra = ['--report', '/root/moved.html', '--support-bundle', '/root/moved.tgz'];
+    const { restartedCalls } = await migrate('a', pid, { to: 'b', extra });
+    expect(await script('a', 'tar -tzf /root/moved.tgz')).toContain('destination/images/restore.log');
+    expect(await script('a', 'grep -c "commit point" /root/moved.html')).not.toBe('0');
     expect(restartedCalls.map(({ call }) => call).sort()).toEqual(['epoll_wait', 'futex', 'poll', 'poll']);
     await script('b', 'kill -USR1 "$1"; until grep -E "good|bad" "$2"; do sleep 0.1; done', [
       String(pid),

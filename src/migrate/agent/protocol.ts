@@ -1,7 +1,7 @@
 // What the source and the agent say to each other: one JSON object per line, over ssh's stdin and stdout.
 import type { Cidr } from '../address.js';
 import type { TcpEnds } from '../tcp.js';
-import type { HostVersions } from '../types.js';
+import type { HostVersions, SupportFile } from '../types.js';
 import type { LinkFact } from './links.js';
 import type { Space } from './space.js';
 
@@ -92,6 +92,8 @@ export interface AgentOps {
   arm: { args: Record<string, never>; result: null };
   resume: { args: { pids: number[]; stopped: number[] }; result: { contexts: number; warnings: string[] } };
   resuming: { args: { pids: number[] }; result: number[] };
+  /** Logs of this host, for a support bundle. */
+  logs: { args: Record<string, never>; result: SupportFile[] };
   finish: { args: { keepImages: boolean }; result: { warnings: string[] } };
   /** Undoes everything that this agent did. */
   abort: { args: { keepImages: boolean }; result: { warnings: string[] } };

@@ -5,6 +5,7 @@ import { packageVersion } from '../../package-version.js';
 import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
+import { hostLogs } from './host-logs.js';
 import { routes } from './links.js';
 import { TcpLock, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
@@ -116,6 +117,7 @@ export class AgentSession {
       return { ...result, warnings: [...unlocking, ...result.warnings] };
     },
     resuming: async ({ pids }) => stillResuming(pids),
+    logs: async () => hostLogs(this.#dir ? { dir: this.#dir, id: this.#id } : {}),
     finish: async ({ keepImages }) => {
       this.#keepImages = keepImages;
       this.#done = true;
