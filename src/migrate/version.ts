@@ -36,7 +36,7 @@ async function rdmaCoreVersion(): Promise<string | undefined> {
  */
 export async function criuFeatures(path: string): Promise<CriuFeatures> {
   await using criu = await Criu.swrk({ path });
-  return criu.featureCheck();
+  return await criu.featureCheck();
 }
 
 export async function hostVersions(criu: string): Promise<HostVersions> {

@@ -1,6 +1,6 @@
 // What the blackout was made of.
 import type { PhaseName } from '../migrate/types.js';
-import { byteCount, percent, perSecond, seconds } from './format.js';
+import { byteCount, percent, seconds } from './format.js';
 import type { Outcome } from './types.js';
 
 export interface Span {
@@ -59,7 +59,7 @@ export function sharesOf(outcome: Outcome): Share[] {
 }
 
 const WORK: Partial<Record<PhaseName, string>> = {
-  dump: 'stopping the tasks and writing their images',
+  dump: 'stopping the tasks and reading their state',
   transfer: 'sending images and files',
   address: 'moving the address and the TCP connections',
   restore: 'making the processes again from the images',
@@ -69,6 +69,9 @@ const WORK: Partial<Record<PhaseName, string>> = {
   rollback: 'undoing what had been done',
 };
 
+/** What is sent grows with what the process has written to. */
+const SENDING = new Set<Share['phase']>(['dump', 'transfer']);
+
 /** The longest phase of the freeze in words; undefined where nothing was stopped. */
 export function limitOf(outcome: Outcome): string | undefined {
   const [longest] = sharesOf(outcome);
@@ -77,7 +80,6 @@ export function limitOf(outcome: Outcome): string | undefined {
   const { phase, ms, share } = longest;
   const work = phase === 'in between' ? '' : `, ${WORK[phase] ?? phase}`;
   const { bytes } = outcome;
-  const sent =
-    phase === 'transfer' && bytes ? `: ${byteCount(bytes)} at ${perSecond((bytes / ms) * 1000)}` : '';
+  const sent = bytes && SENDING.has(phase) ? ` (${byteCount(bytes)} were sent in the freeze)` : '';
   return `${phase} took ${seconds(ms)} of ${seconds(freeze.to - freeze.from)} (${percent(share)})${work}${sent}`;
 }

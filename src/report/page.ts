@@ -76,7 +76,7 @@ function facts(outcome: Outcome, peer: PeerView | undefined): Html {
   if (peer?.blackout) rows.push([`blackout as ${peer.host} saw it`, seconds(peer.blackout.ms)]);
   if (rounds.length > 0)
     rows.push(['sent while it ran', byteCount(rounds.reduce((sum, round) => sum + round.bytes, 0))]);
-  if (bytes) rows.push(['sent', byteCount(bytes)]);
+  if (bytes) rows.push(['sent in the freeze', byteCount(bytes)]);
   if (pids) rows.push(['moving', count(pids.length, 'process', 'processes')]);
   if (objects) rows.push(['RDMA', `${count(objects.qp.length, 'QP')}, ${count(objects.mr.length, 'MR')}`]);
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

@@ -51,7 +51,7 @@ describe('the blackout', () => {
       ['in between', 100],
     ]);
     expect(limitOf(moved)).toBe(
-      'transfer took 500 ms of 1.00 s (50 %), sending images and files: 10.0 MiB at 20.0 MiB/s',
+      'transfer took 500 ms of 1.00 s (50 %), sending images and files (10.0 MiB were sent in the freeze)',
     );
     expect(limitOf({ ...moved, frozenMs: 0 })).toBeUndefined();
   });
@@ -69,7 +69,7 @@ describe('a report on a terminal', () => {
       'resume    b     1.90 s  102 ms  100 ms  10 %',
       '',
       'blackout     1.00 s from the freeze until the tasks ran again',
-      'limited by   transfer took 500 ms of 1.00 s (50 %), sending images and files: 10.0 MiB at 20.0 MiB/s',
+      'limited by   transfer took 500 ms of 1.00 s (50 %), sending images and files (10.0 MiB were sent in the freeze)',
       'bytes sent   10.0 MiB',
       'QPs          4098 (peer 12290)',
       'MRs          lkey 0x100 rkey 0x101',
