@@ -1,7 +1,7 @@
 // `roam demo`
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { runDemo } from '../demo/index.js';
+import { DemoMoveError, runDemo } from '../demo/index.js';
 import { renderDemo } from '../demo/render.js';
 import { fail } from './output.js';
 import { claimFile, writeReport } from './report-file.js';
@@ -44,6 +44,7 @@ export function registerDemo(program: Command): void {
         if (!report.ok) process.exitCode = 1;
       } catch (error) {
         fail(error, false);
+        if (flags.report && error instanceof DemoMoveError) await writeReport(flags.report, error.outcome);
       } finally {
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       }

@@ -4,10 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
 import { Lab, type LabNode } from '../lab/index.js';
 import type { MigrationReport } from '../migrate/types.js';
+import type { Outcome } from '../report/types.js';
+import { DemoMoveError } from './failed.js';
 import type { DemoOptions, DemoReport } from './types.js';
 import { Watch } from './watch.js';
 import { Workload } from './workload.js';
 
+export { DemoMoveError } from './failed.js';
 export type { DemoOptions, DemoReport } from './types.js';
 
 const FLOATING = '10.0.1.7';
@@ -163,20 +166,14 @@ async function migrateIn(node: LabNode, pid: number, say: (line: string) => void
   if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => say(`  ${line}`));
   const { stdout, exitCode } = await child;
   const text = String(stdout);
-  const answer = parseJson(text) as
-    | MigrationReport
-    | { ok: false; error: Record<string, string> }
-    | undefined;
+  const answer = parseJson(text);
   if (answer?.ok === true) return answer;
-  const { message = text, code = 'MIGRATION_FAILED', remedy } = answer?.ok === false ? answer.error : {};
-  throw new RoamError(
-    code,
-    `roam migrate on node a failed (exit code ${exitCode}): ${message}`,
-    remedy ? { remedy } : {},
-  );
+  // Without phases it did not even begin.
+  if (answer?.phases) throw new DemoMoveError(answer, exitCode);
+  throw new RoamError('MIGRATION_FAILED', `roam migrate on node a failed (exit code ${exitCode}): ${text}`);
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string): Outcome | undefined {
   try {
     return JSON.parse(text);
   } catch {

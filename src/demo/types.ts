@@ -1,4 +1,5 @@
 // The result of the demo, as it is written with --json.
+
 import type { MigrationReport } from '../migrate/types.js';
 import type { PeerView } from '../report/types.js';
 

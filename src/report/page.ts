@@ -67,12 +67,12 @@ function state(outcome: Outcome): Html {
 function facts(outcome: Outcome, peer: PeerView | undefined): Html {
   const { bytes, objects, pids, rounds = [] } = outcome;
   const freeze = freezeOf(outcome);
-  const rows: [string, string][] = [
-    [
-      outcome.ok ? 'frozen: until the tasks ran again' : 'frozen: until it was undone',
-      freeze ? seconds(freeze.to - freeze.from) : 'never',
-    ],
-  ];
+  const rows: [string, string][] = [];
+  if (!freeze) rows.push(['frozen', 'never']);
+  else {
+    const until = outcome.ok || outcome.committed ? 'the tasks ran again' : 'it was undone';
+    rows.push([`frozen: until ${until}`, seconds(freeze.to - freeze.from)]);
+  }
   if (peer?.blackout) rows.push([`blackout as ${peer.host} saw it`, seconds(peer.blackout.ms)]);
   if (rounds.length > 0)
     rows.push(['sent while it ran', byteCount(rounds.reduce((sum, round) => sum + round.bytes, 0))]);

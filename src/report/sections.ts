@@ -20,16 +20,20 @@ export function failureSection(outcome: FailedOutcome): Html {
     ? `It failed after the commit point: the process belongs to ${destination}, and nothing was undone.`
     : `It failed before the commit point: the process stays on ${source}.`;
   return html`<section class="failure" role="alert"><h2>What went wrong</h2>
-    <p class="cause">${error.phase && html`Phase <b>${error.phase}</b>`} on <b>${error.host}</b>: ${error.message}</p>
-    ${error.remedy && html`<p><b>What to do:</b> ${error.remedy}</p>`}
+    <p class="cause">${
+      error.findings
+        ? `${count(error.findings.length, 'reason')} not to begin; nothing was stopped:`
+        : html`${error.phase && html`Phase <b>${error.phase}</b>`} on <b>${error.host}</b>: ${error.message}`
+    }</p>
+    ${error.remedy && !error.findings && html`<p><b>What to do:</b> ${error.remedy}</p>`}
     ${
       error.findings &&
       html`<ul>${error.findings.map(
-        ({ host, message, remedy }) =>
-          html`<li><b>${host}</b>: ${message}${remedy && html`<br>→ ${remedy}`}</li>`,
+        ({ host, code, message, remedy }) =>
+          html`<li><b>${host}</b>: ${message}${remedy && html`<br>→ ${remedy}`} <code>${code}</code></li>`,
       )}</ul>`
     }
-    <p>${place}</p>
+    ${!error.findings && html`<p>${place}</p>`}
     ${
       undone.length > 0 &&
       html`<h3>What was rolled back</h3><ul class="undone">${undone.map(

@@ -105,6 +105,16 @@ describe('the page', () => {
     expect(reportPage(moved)).not.toContain('What went wrong');
   });
 
+  it('lists the findings that kept a migration from beginning', () => {
+    const findings = [
+      { severity: 'error' as const, code: 'SAME_HOST', host: 'b', message: 'it is the same' },
+    ];
+    const page = reportPage({ ...failed, frozenMs: 0, error: { ...failed.error, findings } });
+    expect(page).toContain('1 reason not to begin; nothing was stopped:');
+    expect(page).toContain('it is the same <code>SAME_HOST</code>');
+    expect(page).toContain('<dt>frozen</dt><dd>never</dd>');
+  });
+
   it('divides time in round steps', () => {
     expect(ticksOf({ from: 0, to: 17_080 })).toEqual([0, 5000, 10000, 15000]);
     expect(ticksOf({ from: -700, to: 650 })).toEqual([-600, -400, -200, 0, 200, 400, 600].map((t) => t + 0));
