@@ -11,7 +11,7 @@
  *
  * Permission: STOP, RESUME, CHECK, LIST, WATCH and READY on the caller's own
  * context need nothing; whole-device scope, DUMP, IDENTIFY, ANNOUNCE, TRACK,
- * RESTORE_* and PIN need CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user
+ * RESERVE, RESTORE_* and PIN need CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user
  * namespace.
  */
 #ifndef ROAM_RXE_H
@@ -32,6 +32,7 @@ enum roam_rxe_object {
 	ROAM_RXE_OBJECT_RESTORE,		/* enum roam_rxe_restore_method */
 	ROAM_RXE_OBJECT_WATCH,		/* enum roam_rxe_watch_method */
 	ROAM_RXE_OBJECT_TRACK,		/* enum roam_rxe_track_method */
+	ROAM_RXE_OBJECT_HOLD,		/* enum roam_rxe_hold_method */
 };
 
 enum roam_rxe_method {
@@ -70,6 +71,10 @@ enum roam_rxe_track_method {
 	ROAM_RXE_METHOD_TRACK = ROAM_RXE_NS,
 };
 
+enum roam_rxe_hold_method {
+	ROAM_RXE_METHOD_RESERVE = ROAM_RXE_NS,	/* REQ: roam_rxe_buf (roam_rxe_reservation[]) */
+};
+
 enum roam_rxe_attr {
 	ROAM_RXE_ATTR_REQ = ROAM_RXE_NS,
 	ROAM_RXE_ATTR_RESP,
@@ -88,7 +93,7 @@ struct roam_rxe_query {
 	__u32 abi;		/* ROAM_RXE_ABI_VERSION */
 	__u32 dump_version;	/* ROAM_RXE_DUMP_VERSION */
 	__u32 context_state;	/* enum roam_rxe_ctx_state */
-	__u32 reserved;
+	__u32 reservations;	/* that hold on the device */
 	char  module_version[32];
 	__u64 nak_stopped_sent, nak_stopped_rcvd;	/* device counters */
 	__u64 resume_sent, resume_rcvd;
@@ -134,7 +139,7 @@ struct roam_rxe_qp_info {	/* LIST */
 	__u8  sgid[16];
 	__u8  dgid[16];
 	__u32 uobject;		/* uverbs handle, ~0 for kernel QPs */
-	__u32 reserved;
+	__u32 epoch;		/* counts this QP's stops */
 };
 
 enum roam_rxe_type {
@@ -203,6 +208,22 @@ struct roam_rxe_announce {
 struct roam_rxe_announced {
 	__u32 awaited;		/* 1: the program was told, and has not said READY */
 	__u32 reserved;
+};
+
+/* ---- hold: somebody answers while a QP is nowhere ---- */
+
+/*
+ * Requests of the QP's peer that find no QP are answered NAK-stopped on its
+ * behalf, until it is resumed on this device, or for hold_ms.  A peer on this
+ * very device is paused at once.  One for each QPN: a later one takes the place
+ * of an earlier one.  -EINVAL: none of them was made; -ENOSPC: too many.
+ */
+struct roam_rxe_reservation {
+	__u32 qpn;
+	__u32 peer_qpn;
+	__u32 epoch;		/* of the stop, as LIST tells it while the QP is stopped */
+	__u32 hold_ms;		/* up to a day; 0: cancelled */
+	__u8  peer_gid[16];
 };
 
 /* ---- dump: one roam_rxe_dump_hdr, then records, each 8-byte aligned ---- */

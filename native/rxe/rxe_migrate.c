@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Lifetimes of what live migration adds to the module, its devices, contexts
- * and QPs, and the sysctls net.rdma_rxe.last_qpn and last_mrn.
+ * and QPs, and the sysctls net.rdma_rxe.last_qpn, last_mrn and max_hold_ms.
  */
 #include <linux/sched/mm.h>
 #include <linux/sysctl.h>
@@ -19,6 +19,7 @@ static unsigned int rxe_migr_last_qpn = RXE_MIN_QP_INDEX - 1;
 static unsigned int rxe_migr_last_mrn = RXE_MIN_MR_INDEX - 1;
 static unsigned int rxe_migr_max_qpn = RXE_MAX_QP_INDEX;
 static unsigned int rxe_migr_max_mrn = RXE_MAX_MR_INDEX;
+static unsigned int rxe_migr_hold_ceiling = RXE_MIGR_MAX_HOLD_MS;
 
 /*
  * As rxe_pool_get_index(), for objects that are not freed by RCU: the lock
@@ -86,6 +87,15 @@ static struct ctl_table rxe_migr_table[] = {
 		.proc_handler	= rxe_migr_proc_last,
 		.extra2		= &rxe_migr_max_mrn,
 	},
+	{
+		.procname	= "max_hold_ms",
+		.data		= &rxe_migr_max_hold,
+		.maxlen		= sizeof(rxe_migr_max_hold),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= SYSCTL_ONE,
+		.extra2		= &rxe_migr_hold_ceiling,
+	},
 };
 
 int rxe_migr_init(void)
@@ -103,6 +113,7 @@ void rxe_migr_exit(void)
 void rxe_migr_dev_add(struct rxe_dev *rxe)
 {
 	rxe->ib_dev.driver_def = rxe_migr_uapi_defs;
+	rxe_migr_reserve_init(rxe);
 
 	mutex_lock(&rxe_migr_devs_lock);
 	rxe->qp_pool.next = rxe_migr_last_qpn + 1;
@@ -115,8 +126,10 @@ void rxe_migr_dev_del(struct rxe_dev *rxe)
 {
 	mutex_lock(&rxe_migr_devs_lock);
 	/* a device whose registration failed early was never added */
-	if (rxe->migr.list.next)
+	if (rxe->migr.list.next) {
 		list_del(&rxe->migr.list);
+		rxe_migr_reserve_exit(rxe);
+	}
 	mutex_unlock(&rxe_migr_devs_lock);
 }
 
@@ -157,6 +170,7 @@ void rxe_migr_qp_init(struct rxe_qp *qp)
 	mutex_init(&qp->migr.mutex);
 	INIT_WORK(&qp->migr.news_work, rxe_migr_news_work);
 	INIT_DELAYED_WORK(&qp->migr.resume_work, rxe_migr_resume_work);
+	INIT_DELAYED_WORK(&qp->migr.hold_work, rxe_migr_hold_work);
 	qp->migr.dead = false;
 }
 
@@ -174,6 +188,7 @@ void rxe_migr_qp_kill(struct rxe_qp *qp)
 
 	disable_work_sync(&qp->migr.news_work);
 	disable_delayed_work_sync(&qp->migr.resume_work);
+	disable_delayed_work_sync(&qp->migr.hold_work);
 }
 
 /* A reset drains the tasks as a freeze does, and must not meet one. */

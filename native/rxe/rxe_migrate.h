@@ -14,6 +14,9 @@
 
 #define RXE_MIGR_VERSION	"0.1.0"
 
+/* The longest that anyone may have a QP wait for its partner. */
+#define RXE_MIGR_MAX_HOLD_MS	(24U * 3600 * MSEC_PER_SEC)
+
 /* RC opcodes that IBTA leaves unassigned; MigrOS's numbers. */
 #define IB_OPCODE_RC_ROAM_PAUSE		0x18
 #define IB_OPCODE_RC_ROAM_RESUME	0x19
@@ -45,6 +48,8 @@ enum {
 extern const struct uapi_definition rxe_migr_uapi_defs[];
 extern const struct uapi_definition rxe_migr_watch_defs[];
 extern const struct uapi_definition rxe_migr_track_defs[];
+extern const struct uapi_definition rxe_migr_reserve_defs[];
+extern unsigned int rxe_migr_max_hold;
 
 /* rxe_migrate.c: module, device, context, QP lifetimes */
 int rxe_migr_init(void);
@@ -81,6 +86,18 @@ int rxe_migr_stop_qp(struct rxe_qp *qp);
 int rxe_migr_resume_qp(struct rxe_qp *qp);
 void rxe_migr_resume_work(struct work_struct *work);
 void rxe_migr_news_work(struct work_struct *work);
+
+/* rxe_migrate_hold.c: waiting for a partner that is being moved */
+void rxe_migr_hold_begin(struct rxe_qp *qp);
+void rxe_migr_hold_work(struct work_struct *work);
+void rxe_migr_pause(struct rxe_qp *qp, u32 epoch);
+
+/* rxe_migrate_reserve.c: answering for QPs that are on their way */
+void rxe_migr_reserve_init(struct rxe_dev *rxe);
+void rxe_migr_reserve_exit(struct rxe_dev *rxe);
+void rxe_migr_unreserve(struct rxe_dev *rxe, u32 qpn);
+u32 rxe_migr_reservations(struct rxe_dev *rxe);
+void rxe_migr_no_qp(struct rxe_pkt_info *pkt, struct sk_buff *skb);
 
 /* rxe_migrate_watch.c: telling the program */
 void rxe_migr_changed(struct rxe_qp *qp);
@@ -163,6 +180,13 @@ static inline bool rxe_migr_rcv_hook(struct rxe_pkt_info *pkt, struct sk_buff *s
 		return false;
 
 	return rxe_migr_rcv(pkt, skb);
+}
+
+/* The packet is about to be dropped, because no QP takes it. */
+static inline void rxe_migr_drop_hook(struct rxe_pkt_info *pkt, struct sk_buff *skb)
+{
+	if (!xa_empty(&pkt->rxe->migr.reserved))
+		rxe_migr_no_qp(pkt, skb);
 }
 
 /*

@@ -192,6 +192,7 @@ static void rxe_migr_list_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 		.resp_psn = qp->resp.psn,
 		.msn = qp->resp.msn,
 		.uobject = uqp ? uqp->uevent.uobject.id : ~0U,
+		.epoch = READ_ONCE(qp->migr.epoch),
 	};
 
 	rxe_migr_gid(d.sgid, &qp->pri_av, true);

@@ -110,6 +110,7 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 	mutex_lock(&qp->migr.mutex);
 	rxe_migr_mark_locked(qp);
 	cancel_delayed_work_sync(&qp->migr.resume_work);
+	cancel_delayed_work_sync(&qp->migr.hold_work);
 
 	rxe_migr_freeze(qp);
 	del_timer_sync(&qp->retrans_timer);
@@ -210,11 +211,14 @@ int rxe_migr_resume_qp(struct rxe_qp *qp)
 		rxe_migr_rewind(qp);
 		qp->migr.resume_tries = 0;
 		rxe_migr_set(qp, ROAM_RXE_STOPPED, ROAM_RXE_RESUMING);
+		rxe_migr_hold_begin(qp);
 		queue_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
 	} else {
 		rxe_migr_set(qp, ROAM_RXE_STOPPED | ROAM_RXE_PAUSED, 0);
 	}
 	rxe_migr_thaw(qp);
+	/* from here on it answers, or refuses to, itself */
+	rxe_migr_unreserve(to_rdev(qp->ibqp.device), qp_num(qp));
 out:
 	mutex_unlock(&qp->migr.mutex);
 	return 0;

@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 struct cred;
 struct mm_struct;
@@ -23,6 +24,9 @@ struct rxe_migr_dev {
 	atomic64_t		resume_sent, resume_rcvd;
 	atomic64_t		resume_acked, resume_refused;
 	bool			tracked;	/* MRs are mapped by small pages; never unset */
+	struct xarray		reserved;	/* by QPN: struct rxe_migr_reserved */
+	atomic_t		nr_reserved;
+	struct mutex		reserve_lock;	/* keeps RESERVE within its bound */
 };
 
 /*
@@ -73,6 +77,8 @@ struct rxe_migr_qp {
 	struct rxe_migr_news	news;
 	struct work_struct	news_work;
 	struct delayed_work	resume_work;
+	unsigned long		hold_until;	/* jiffies; while PAUSED or RESUMING */
+	struct delayed_work	hold_work;
 };
 
 #endif /* RXE_MIGRATE_TYPES_H */

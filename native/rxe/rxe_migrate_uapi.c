@@ -29,6 +29,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_QUERY)(struct uverbs_attr_bundle *attr
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
 
+	resp.reservations = rxe_migr_reservations(to_rdev(uc->ibuc.device));
 	dev = &to_rdev(uc->ibuc.device)->migr;
 	resp.context_state = READ_ONCE(uc->migr.state);
 	resp.nak_stopped_sent = atomic64_read(&dev->nak_sent);
@@ -472,5 +473,6 @@ const struct uapi_definition rxe_migr_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_RESTORE),
 	UAPI_DEF_CHAIN(rxe_migr_watch_defs),
 	UAPI_DEF_CHAIN(rxe_migr_track_defs),
+	UAPI_DEF_CHAIN(rxe_migr_reserve_defs),
 	{},
 };

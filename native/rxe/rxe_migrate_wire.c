@@ -88,8 +88,6 @@ static void rxe_migr_free_pkt(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
-	bool pauses;
-	unsigned long irq;
 
 	/* It must answer a request that is outstanding. */
 	if (qp_type(qp) != IB_QPT_RC || qp_state(qp) < IB_QPS_RTS ||
@@ -99,17 +97,7 @@ static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
 
 	atomic64_inc(&rxe->migr.nak_rcvd);
 
-	spin_lock_irqsave(&qp->migr.lock, irq);
-	/* Not one that the Resume of the same or of a later stop has overtaken. */
-	pauses = psn_compare(aeth_msn(pkt), qp->migr.peer_epoch & AETH_MSN_MASK) > 0;
-	if (pauses) {
-		qp->migr.nak_epoch = aeth_msn(pkt);
-		pauses = !(qp->migr.flags & ROAM_RXE_PAUSED);
-		WRITE_ONCE(qp->migr.flags, qp->migr.flags | ROAM_RXE_PAUSED);
-	}
-	spin_unlock_irqrestore(&qp->migr.lock, irq);
-	if (pauses)
-		rxe_migr_changed(qp);
+	rxe_migr_pause(qp, aeth_msn(pkt));
 }
 
 static void rxe_migr_take_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
