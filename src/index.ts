@@ -61,6 +61,7 @@ export {
   openRxe,
   processContexts,
   type QpInfo,
+  type Reservation,
   type RxeContext,
   type RxeControl,
   type RxeQuery,

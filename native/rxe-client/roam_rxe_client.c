@@ -121,6 +121,13 @@ int rxe_client_resume(int fd, uint32_t qpn, uint32_t flags)
 	return run_request(fd, ROAM_RXE_OBJECT_MIGR, ROAM_RXE_METHOD_RESUME, &scope, sizeof(scope));
 }
 
+int rxe_client_reserve(int fd, const struct roam_rxe_reservation *list, size_t count)
+{
+	struct roam_rxe_buf req = { .addr = (uintptr_t)list, .len = count * sizeof(*list) };
+
+	return run_request(fd, ROAM_RXE_OBJECT_HOLD, ROAM_RXE_METHOD_RESERVE, &req, sizeof(req));
+}
+
 int rxe_client_dump(int fd, void **out, size_t *len)
 {
 	struct roam_rxe_buf_resp resp;

@@ -39,6 +39,9 @@ int rxe_client_check(int fd, struct roam_rxe_unsupported **out, size_t *count);
 int rxe_client_stop(int fd, uint32_t qpn, uint32_t flags);
 int rxe_client_resume(int fd, uint32_t qpn, uint32_t flags);
 
+/* Somebody answers for QPs while they are nowhere; hold_ms 0 cancels. */
+int rxe_client_reserve(int fd, const struct roam_rxe_reservation *list, size_t count);
+
 /* *out starts with a struct roam_rxe_dump_hdr and is free()d by the caller. */
 int rxe_client_dump(int fd, void **out, size_t *len);
 

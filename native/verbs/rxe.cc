@@ -1,12 +1,15 @@
 #include "rxe.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <roam_rxe_client.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmath>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include "../util/arguments.h"
 #include "../util/system_error.h"
@@ -84,6 +87,7 @@ Napi::Value Query(const Napi::CallbackInfo &info) {
   result.Set("contextState", ContextStateName(query.context_state));
   result.Set("moduleVersion",
              std::string(query.module_version, strnlen(query.module_version, sizeof query.module_version)));
+  result.Set("reservations", query.reservations);
   result.Set("counters", counters);
   return result;
 }
@@ -102,6 +106,7 @@ Napi::Object QpObject(Napi::Env env, const roam_rxe_qp_info &qp) {
   object.Set("msn", qp.msn);
   object.Set("sgid", GidText(qp.sgid));
   object.Set("dgid", GidText(qp.dgid));
+  object.Set("epoch", qp.epoch);
   if (qp.uobject != std::numeric_limits<uint32_t>::max()) object.Set("handle", qp.uobject);
   return object;
 }
@@ -164,6 +169,43 @@ void Resume(const Napi::CallbackInfo &info) {
   uint32_t qpn = QpnArgument(info, 1);
   int err = rxe_client_resume(FdArgument(info, 0), qpn, ScopeArgument(info, 2));
   if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_RESUME", -err, qpn ? "QP " + std::to_string(qpn) : "");
+}
+
+uint32_t NumberOf(const Napi::Object &object, const char *name, uint32_t max) {
+  Napi::Env env = object.Env();
+  Napi::Value value = object.Get(name);
+  double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= max) || number != std::floor(number))
+    throw Napi::TypeError::New(env, std::string(name) + " must be an integer from 0 to " + std::to_string(max));
+  return static_cast<uint32_t>(number);
+}
+
+roam_rxe_reservation ReservationOf(const Napi::Object &object, uint32_t hold_ms) {
+  roam_rxe_reservation made = {};
+  made.qpn = NumberOf(object, "qpn", 0xffffff);
+  made.peer_qpn = NumberOf(object, "peerQpn", 0xffffff);
+  made.epoch = NumberOf(object, "epoch", std::numeric_limits<uint32_t>::max());
+  made.hold_ms = hold_ms;
+  std::string gid = object.Get("peerGid").ToString();
+  if (inet_pton(AF_INET6, gid.c_str(), made.peer_gid) != 1)
+    throw Napi::TypeError::New(object.Env(), "peerGid must be an IPv6 address");
+  return made;
+}
+
+void Reserve(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  int fd = FdArgument(info, 0);
+  if (info.Length() < 2 || !info[1].IsArray()) throw Napi::TypeError::New(env, "reservations must be an array");
+  Napi::Array list = info[1].As<Napi::Array>();
+  auto hold = static_cast<uint32_t>(IntegerArgument(info, 2, "holdMs", 0, std::numeric_limits<uint32_t>::max()));
+  std::vector<roam_rxe_reservation> made;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    Napi::Value entry = list.Get(i);
+    if (!entry.IsObject()) throw Napi::TypeError::New(env, "a reservation must be an object");
+    made.push_back(ReservationOf(entry.As<Napi::Object>(), hold));
+  }
+  int err = rxe_client_reserve(fd, made.data(), made.size());
+  if (err < 0) throw SystemError(env, "ROAM_RXE_METHOD_RESERVE", -err);
 }
 
 void Watch(const Napi::CallbackInfo &info) {
@@ -259,6 +301,7 @@ void DefineRxe(Napi::Env env, Napi::Object exports) {
   exports.Set("rxeMemory", Napi::Function::New<Memory>(env, "rxeMemory"));
   exports.Set("rxeStop", Napi::Function::New<Stop>(env, "rxeStop"));
   exports.Set("rxeResume", Napi::Function::New<Resume>(env, "rxeResume"));
+  exports.Set("rxeReserve", Napi::Function::New<Reserve>(env, "rxeReserve"));
   exports.Set("rxeWatchNumbers", WatchNumbers(env));
   exports.Set("rxeWatch", Napi::Function::New<Watch>(env, "rxeWatch"));
   exports.Set("rxeAnnounce", Napi::Function::New<Announce>(env, "rxeAnnounce"));

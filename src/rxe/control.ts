@@ -3,7 +3,7 @@ import { OwnedFd } from '../sys/index.js';
 import { verbs, verbsCall } from '../verbs/addon.js';
 import { checkAbi, rxeCall } from './call.js';
 import { qpInfo } from './qp.js';
-import type { QpInfo, RxeQuery } from './types.js';
+import type { QpInfo, Reservation, RxeQuery } from './types.js';
 
 /** An rxe device as a whole: every QP on it, of any process. Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN. */
 export class RxeControl implements Disposable {
@@ -15,6 +15,11 @@ export class RxeControl implements Disposable {
   constructor(device: string, fd: number) {
     this.device = device;
     this.#owned = new OwnedFd(fd, `the control of ${device}`);
+  }
+
+  /** False for a device of another driver: every method throws `ROAM_UNSUPPORTED`. */
+  get isRxe(): boolean {
+    return verbs().rxeIsRxe(this.#owned.fd);
   }
 
   /** Module version and counters. @throws {RoamError} `ROAM_UNSUPPORTED` */
@@ -39,6 +44,17 @@ export class RxeControl implements Disposable {
   /** Lets a stopped QP go on, and tells its peer. @throws {VerbsError} `ENOENT` when there is no such QP. */
   resume(qpn: number): void {
     this.#onQp(qpn, (fd) => verbs().rxeResume(fd, qpn, true));
+  }
+
+  /**
+   * Answers on behalf of QPs that are not here now, for `holdMs` milliseconds (up to a day); 0 cancels. All of
+   * them, or none. A QP that is resumed on this device ends its reservation.
+   *
+   * @throws {VerbsError} `EPERM`; `ENOSPC`: more than 16384 of the device; `EINVAL`
+   */
+  reserve(reservations: Reservation[], holdMs: number): void {
+    const { fd } = this.#owned;
+    rxeCall(this.device, fd, () => verbs().rxeReserve(fd, reservations, holdMs));
   }
 
   #onQp(qpn: number, method: (fd: number) => void): void {

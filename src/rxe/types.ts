@@ -33,6 +33,8 @@ export interface QpInfo {
   /** As IPv6 addresses, `::ffff:10.0.0.1` for IPv4. */
   sgid: string;
   dgid: string;
+  /** How often this end has been stopped. */
+  epoch: number;
   /** uverbs handle, absent for the kernel's QPs. */
   handle?: number;
 }
@@ -47,6 +49,8 @@ export interface RxeQuery {
   abi: number;
   dumpVersion: number;
   contextState: ContextState;
+  /** QPs on behalf of which the device answers, see {@link Reservation}. */
+  reservations: number;
   /** Messages of the migration protocol, per device. */
   counters: {
     nakStoppedSent: number;
@@ -56,6 +60,19 @@ export interface RxeQuery {
     resumeAcked: number;
     resumeRefused: number;
   };
+}
+
+/**
+ * A stopped QP that is on its way between two hosts. The device that holds the reservation tells the QP's peer
+ * to wait, until the QP is resumed there or the time is over.
+ */
+export interface Reservation {
+  qpn: number;
+  peerQpn: number;
+  /** The peer's GID, as `dgid` of {@link QpInfo}: nobody else is answered. */
+  peerGid: string;
+  /** The stop that is told, as `epoch` of {@link QpInfo} while the QP is stopped. */
+  epoch: number;
 }
 
 /** An object that cannot be dumped. */

@@ -17,6 +17,7 @@ export interface NativeQp {
   msn: number;
   sgid: string;
   dgid: string;
+  epoch: number;
   handle?: number;
 }
 
@@ -25,6 +26,7 @@ export interface NativeQuery {
   dumpVersion: number;
   contextState: string;
   moduleVersion: string;
+  reservations: number;
   counters: Record<
     | 'nakStoppedSent'
     | 'nakStoppedReceived'
@@ -41,6 +43,14 @@ export interface NativeUnsupported {
   id: number;
   handle: number;
   detail?: string;
+}
+
+/** native/include/roam_rxe.h: struct roam_rxe_reservation. */
+export interface NativeReservation {
+  qpn: number;
+  peerQpn: number;
+  epoch: number;
+  peerGid: string;
 }
 
 export interface NativeContext {
@@ -76,6 +86,8 @@ export interface VerbsAddon extends NativeObjects {
   rxeMemory(fd: number): { start: bigint; length: bigint }[];
   rxeStop(fd: number, qpn: number, wholeDevice: boolean): void;
   rxeResume(fd: number, qpn: number, wholeDevice: boolean): void;
+  /** `holdMs` 0 cancels. */
+  rxeReserve(fd: number, reservations: NativeReservation[], holdMs: number): void;
   rxeWatchNumbers: WatchNumbers;
   rxeWatch(fd: number, flags: number): void;
   /** Whether the program was told and has not said that it is ready. */
