@@ -12,6 +12,7 @@ interface Flags extends InspectFlags, MemoryFlags {
   ipDev?: string;
   settleTimeout: number;
   readyTimeout: number;
+  maxHold: number;
   keepImages?: boolean;
   report?: string;
   supportBundle?: string;
@@ -35,6 +36,12 @@ export function registerMigrate(program: Command): void {
     )
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', amount, 30)
     .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', amount, 10)
+    .option(
+      '--max-hold <seconds>',
+      'how long peers are told to wait for a process that is on its way',
+      amount,
+      60,
+    )
     .option('--keep-images', 'keep images and logs on both hosts')
     .option('--report <file>', 'also write the report, of a failure too, as a self-contained HTML page')
     .option('--support-bundle <file>', 'also write logs and facts of both hosts, without memory, as a .tgz')
@@ -96,6 +103,7 @@ function optionsOf(
     ...(flags.ipDev ? { ipDevice: flags.ipDev } : {}),
     settleTimeoutMs: flags.settleTimeout * 1000,
     readyTimeoutMs: flags.readyTimeout * 1000,
+    maxHoldMs: flags.maxHold * 1000,
     keepImages: flags.keepImages ?? false,
     signal,
     ...(onEvent ? { onEvent } : {}),

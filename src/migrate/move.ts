@@ -11,6 +11,7 @@ import type { DataLink } from './data-link.js';
 import { DUMP_LOG, dumpTree } from './dump.js';
 import { FloatingAddress } from './floating.js';
 import { type Frozen, frozenObjects, readFrozen } from './frozen.js';
+import { holdTime, reservationsOf, reserveHere } from './hold.js';
 import { keepCriuLog } from './logs.js';
 import type { PageStream } from './pages.js';
 import type { Phases } from './phases.js';
@@ -55,12 +56,14 @@ export class Move {
   #restarted: RestartedCall[] = [];
   /** Set in the freeze. */
   #frozen: Frozen;
+  readonly #maxHoldMs: number;
   readonly #floating?: FloatingAddress;
   #address?: MigrationReport['address'];
   #objects: MovedObjects = { qp: [], mr: [], cq: 0 };
 
   constructor(private readonly c: MoveContext) {
     const { tasks, pids, connections, rdma, address } = c.source;
+    this.#maxHoldMs = holdTime(c.options.maxHoldMs);
     this.#frozen = { tasks, pids, connections, contexts: rdma.contexts };
     if (address?.dev) this.#floating = new FloatingAddress(address.cidr, address.dev, c.agent);
   }
@@ -106,6 +109,8 @@ export class Move {
             this.#frozen = await readFrozen(source.pid);
             this.#restarted = await restartInterruptedCalls(`${dir}/images`);
             await this.#atDestination();
+            // From the end of the process here until its peers know where it is.
+            await reserveHere(await reservationsOf(this.#frozen.pids), this.#maxHoldMs);
             commit = phases.begin('commit');
           } catch (error) {
             // While the source is still frozen: nothing of it may run beside what is left over there.
@@ -182,6 +187,11 @@ export class Move {
     const { connections } = this.#frozen;
     if (!options.tcpClose && !sameEnds(connections, source.connections)) {
       await agent.request('lockTcp', { connections });
+    }
+    if (this.#floating) {
+      // Packets come there with the address, the QPs only with the restore.
+      const reservations = await reservationsOf(this.#frozen.pids);
+      await agent.request('reserve', { reservations, holdMs: this.#maxHoldMs });
     }
     this.#address = await this.#floating?.move(source.hostname, destination.hostname, options.ipDevice);
   }

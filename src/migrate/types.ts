@@ -84,6 +84,11 @@ export interface MigrateOptions extends InspectOptions {
   settleTimeoutMs?: number;
   /** How long programs that asked for it (`context.onBeforeDump()`) may prepare before the freeze. Default 10 s. */
   readyTimeoutMs?: number;
+  /**
+   * How long the peers are told to wait by the host on which the processes are not yet, or not any more.
+   * Default 60 s; 0: not at all. How long a peer does wait is its own host's sysctl net.rdma_rxe.max_hold_ms.
+   */
+  maxHoldMs?: number;
   /** Keep dump images and logs on both hosts. */
   keepImages?: boolean;
   /** Aborting before the commit point rolls back; after it, it has no effect. */

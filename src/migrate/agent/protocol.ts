@@ -1,4 +1,5 @@
 // What the source and the agent say to each other: one JSON object per line, over ssh's stdin and stdout.
+import type { Reservation } from '../../rxe/index.js';
 import type { Cidr } from '../address.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
@@ -78,6 +79,8 @@ export interface AgentOps {
   /** Puts files that lie below `dir`/files into their places. */
   placeFiles: { args: { paths: string[] }; result: null };
   lockTcp: { args: { connections: TcpEnds[] }; result: null };
+  /** Tells the peers of QPs that will come here to wait. */
+  reserve: { args: { reservations: Reservation[]; holdMs: number }; result: null };
   takeAddress: { args: { address: Cidr; dev?: string }; result: { dev: string } };
   restore: {
     args: { shellJob: boolean; tcpClose: boolean; pids: number[] };

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
+import { reserveHere } from '../hold.js';
 import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
@@ -92,6 +93,11 @@ export class AgentSession {
         this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
       }
       await this.#lock.set(connections);
+      return null;
+    },
+    reserve: async ({ reservations, holdMs }) => {
+      this.#undo.push({ what: 'ending reservations', fn: () => reserveHere(reservations, 0) });
+      await reserveHere(reservations, holdMs);
       return null;
     },
     takeAddress: async ({ address, dev }) => {
