@@ -1,0 +1,124 @@
+// Peers of a process that is on its way between two hosts.
+import { expect } from 'vitest';
+import { addFloating, lines, MOVING_IP, type NodeName, node, script } from './lab.js';
+import { migrate } from './migrate.js';
+import { goodVerdicts, signal, startWorkload } from './verdict.js';
+import { capture, NAK_STOPPED, RC_ACKNOWLEDGE } from './wire.js';
+
+/** Two seconds of silence end the connection: retry 7 would be without end in rxe. */
+const IMPATIENT = ['--timeout', '17', '--retry', '3'];
+const RESTORE_DELAY_S = 8;
+const SLOW_CRIU = '/root/slow-criu';
+const DELAYED = '/root/delayed.out';
+
+/** A criu that takes its time for a restore of the engine, and says when it has begun. */
+async function installSlowCriu(): Promise<void> {
+  const program = `#!/bin/sh
+    if [ "$ROAM_DEFER_RESUME" = 1 ]; then echo begun >${DELAYED}; sleep ${RESTORE_DELAY_S}; fi
+    exec criu "$@"`;
+  for (const name of ['a', 'b'] as const)
+    await script(name, `printf '%s\\n' "$1" >${SLOW_CRIU}; chmod 755 ${SLOW_CRIU}`, [program]);
+}
+
+/** Migration states of the QPs of processes, as rdma(8) prints them. */
+export async function migrationStates(name: NodeName): Promise<string[]> {
+  const text = await script(name, 'rdma -dd resource show qp | grep " pid "; true');
+  return lines(text).map((line) => /migration (\w+)/.exec(line)?.[1] ?? line);
+}
+
+/**
+ * Moves one end of an idle connection with a restore that is delayed, and lets the other end post meanwhile.
+ *
+ * @returns the NAK-stopped that the peer got
+ */
+export async function quietPeerPosts(address: 'floating' | 'changed') {
+  await installSlowCriu();
+  const test = await startWorkload({
+    server: 'a',
+    client: 'c',
+    moving: 'server',
+    address,
+    args: ['--idle', '--count', '200', '--events', ...IMPATIENT],
+  });
+  const moving = migrate('a', test.mover.pid, {
+    to: 'b',
+    ...(address === 'floating' ? { ip: `${MOVING_IP}/24` } : {}),
+    extra: ['--criu', SLOW_CRIU],
+  });
+  // Whatever fails first is what the test says.
+  const begun = script('b', `until [ -s ${DELAYED} ]; do sleep 0.1; done`, [], 120_000);
+  await Promise.race([begun, moving.then(() => begun)]);
+  const stop = await capture('c');
+  await signal(test.stayer, 'USR1');
+  await moving;
+  const packets = await stop();
+  test.mover.at = 'b';
+  await goodVerdicts(test);
+  return packets.filter(({ opcode, syndrome }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED);
+}
+
+/** Runs a program of the package in a node; `rxe` is its device. */
+async function withRxe(name: NodeName, body: string): Promise<string> {
+  const program = `
+    const { openRxe } = await import('/usr/lib/node_modules/roam-rdma/dist/rxe/index.js');
+    const rxe = openRxe('rxe0');
+    ${body}
+    rxe.close();`;
+  const { stdout } = await (await node(name)).exec(['node', '--input-type=module', '-e', program], {
+    timeout: 30_000,
+  });
+  return stdout;
+}
+
+const HOLD_MS = 4000;
+
+/**
+ * The source is off the network with its QP, the address and a reservation are at the destination, and no QP ever
+ * comes there.
+ */
+export async function absentPartner(): Promise<void> {
+  const test = await startWorkload({
+    server: 'a',
+    client: 'c',
+    moving: 'server',
+    address: 'floating',
+    args: ['--idle', '--count', '200', '--events', ...IMPATIENT],
+  });
+  const log = '/root/workload-client.out';
+  await script('c', `echo ${HOLD_MS} >/proc/sys/net/rdma_rxe/max_hold_ms`);
+  try {
+    const qp = await withRxe(
+      'a',
+      `const [found] = rxe.listQps().filter(({ type }) => type === 'RC');
+       rxe.stop(found.qpn);
+       const [{ qpn, destQpn: peerQpn, dgid: peerGid, epoch }] = rxe.listQps().filter(({ type }) => type === 'RC');
+       console.log(JSON.stringify({ qpn, peerQpn, peerGid, epoch }));`,
+    );
+    await script('a', 'ip addr del "$1/24" dev eth0; ip link set eth0 down', [MOVING_IP]);
+    await withRxe('b', `rxe.reserve([${qp}], 60_000);`);
+    await addFloating('b', MOVING_IP);
+    await script(
+      'b',
+      'arping -c 1 -w 1 -U -I eth0 "$1" || busybox arping -c 1 -w 1 -U -I eth0 "$1" || true',
+      [MOVING_IP],
+    );
+    await script('c', 'ip neigh flush dev eth0');
+    await signal(test.stayer, 'USR1');
+    await script('c', 'sleep 2.5');
+    expect(await migrationStates('c'), 'longer than its own retries last').toEqual(['paused']);
+    await script('c', `until grep -q '^{"ok"' ${log}; do sleep 0.2; done`, [], 30_000);
+    const verdict = JSON.parse(
+      lines(await script('c', `cat ${log}`)).find((line) => line.startsWith('{"ok"')) ?? '{}',
+    );
+    expect(verdict.ok).toBe(false);
+    expect(verdict.errors.join('\n')).toMatch(/transport retry counter exceeded/i);
+    await script('c', 'while pidof verdict; do sleep 0.1; done');
+    // Nothing of the waiting is left that would keep the module in place.
+    await script('c', 'sh /usr/lib/roam/guest/load-rxe roam');
+  } finally {
+    await script('c', 'echo 60000 >/proc/sys/net/rdma_rxe/max_hold_ms');
+    await script('a', 'ip link set eth0 up');
+    await signal(test.mover, 'TERM').catch(() => '');
+    await withRxe('b', 'console.log(rxe.query().reservations)').catch(() => '');
+  }
+}
