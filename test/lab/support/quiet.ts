@@ -27,11 +27,10 @@ export async function migrationStates(name: NodeName): Promise<string[]> {
 }
 
 /**
- * Moves one end of an idle connection with a restore that is delayed, and lets the other end post meanwhile.
- *
- * @returns the NAK-stopped that the peer got
+ * Moves one end of an idle connection with a restore that is delayed, lets the other end post meanwhile, and
+ * gives the NAK-stopped that it got.
  */
-export async function quietPeerPosts(address: 'floating' | 'changed') {
+async function postWhileAway(address: 'floating' | 'changed', extra: string[] = []) {
   await installSlowCriu();
   const test = await startWorkload({
     server: 'a',
@@ -43,7 +42,7 @@ export async function quietPeerPosts(address: 'floating' | 'changed') {
   const moving = migrate('a', test.mover.pid, {
     to: 'b',
     ...(address === 'floating' ? { ip: `${MOVING_IP}/24` } : {}),
-    extra: ['--criu', SLOW_CRIU],
+    extra: ['--criu', SLOW_CRIU, ...extra],
   });
   // Whatever fails first is what the test says.
   const begun = script('b', `until [ -s ${DELAYED} ]; do sleep 0.1; done`, [], 120_000);
@@ -51,10 +50,37 @@ export async function quietPeerPosts(address: 'floating' | 'changed') {
   const stop = await capture('c');
   await signal(test.stayer, 'USR1');
   await moving;
-  const packets = await stop();
   test.mover.at = 'b';
+  const naks = (await stop()).filter(
+    ({ opcode, syndrome }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED,
+  );
+  return { test, naks };
+}
+
+/** @returns the addresses that told the peer to wait */
+export async function quietPeerWaits(address: 'floating' | 'changed'): Promise<string[]> {
+  const { test, naks } = await postWhileAway(address);
   await goodVerdicts(test);
-  return packets.filter(({ opcode, syndrome }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED);
+  return [...new Set(naks.map(({ source }) => source))];
+}
+
+/** What the peer says of the connection. */
+async function endsWithRetryExceeded(): Promise<void> {
+  const log = '/root/workload-client.out';
+  await script('c', `until grep -q '^{"ok"' ${log}; do sleep 0.2; done`, [], 30_000);
+  const line = lines(await script('c', `cat ${log}`)).find((text) => text.startsWith('{"ok"'));
+  const verdict = JSON.parse(line ?? '{}');
+  expect(verdict.ok, line).toBe(false);
+  expect(verdict.errors.join('; ')).toMatch(/transport retry counter exceeded/i);
+  await script('c', 'while pidof verdict; do sleep 0.1; done');
+}
+
+/** The same when nobody may answer: what the other tests show is not that the peer has the patience itself. */
+export async function quietPeerIsLost(): Promise<void> {
+  const { test, naks } = await postWhileAway('floating', ['--max-hold', '0']);
+  await endsWithRetryExceeded();
+  expect(naks).toEqual([]);
+  await signal(test.mover, 'TERM');
 }
 
 /** Runs a program of the package in a node; `rxe` is its device. */
@@ -70,7 +96,7 @@ async function withRxe(name: NodeName, body: string): Promise<string> {
   return stdout;
 }
 
-const HOLD_MS = 4000;
+const HOLD_MS = 8000;
 
 /**
  * The source is off the network with its QP, the address and a reservation are at the destination, and no QP ever
@@ -84,7 +110,6 @@ export async function absentPartner(): Promise<void> {
     address: 'floating',
     args: ['--idle', '--count', '200', '--events', ...IMPATIENT],
   });
-  const log = '/root/workload-client.out';
   await script('c', `echo ${HOLD_MS} >/proc/sys/net/rdma_rxe/max_hold_ms`);
   try {
     const qp = await withRxe(
@@ -95,7 +120,7 @@ export async function absentPartner(): Promise<void> {
        console.log(JSON.stringify({ qpn, peerQpn, peerGid, epoch }));`,
     );
     await script('a', 'ip addr del "$1/24" dev eth0; ip link set eth0 down', [MOVING_IP]);
-    await withRxe('b', `rxe.reserve([${qp}], 60_000);`);
+    await withRxe('b', `rxe.reserve([${qp}], 20_000);`);
     await addFloating('b', MOVING_IP);
     await script(
       'b',
@@ -106,19 +131,12 @@ export async function absentPartner(): Promise<void> {
     await signal(test.stayer, 'USR1');
     await script('c', 'sleep 2.5');
     expect(await migrationStates('c'), 'longer than its own retries last').toEqual(['paused']);
-    await script('c', `until grep -q '^{"ok"' ${log}; do sleep 0.2; done`, [], 30_000);
-    const verdict = JSON.parse(
-      lines(await script('c', `cat ${log}`)).find((line) => line.startsWith('{"ok"')) ?? '{}',
-    );
-    expect(verdict.ok).toBe(false);
-    expect(verdict.errors.join('\n')).toMatch(/transport retry counter exceeded/i);
-    await script('c', 'while pidof verdict; do sleep 0.1; done');
+    await endsWithRetryExceeded();
     // Nothing of the waiting is left that would keep the module in place.
     await script('c', 'sh /usr/lib/roam/guest/load-rxe roam');
   } finally {
     await script('c', 'echo 60000 >/proc/sys/net/rdma_rxe/max_hold_ms');
     await script('a', 'ip link set eth0 up');
     await signal(test.mover, 'TERM').catch(() => '');
-    await withRxe('b', 'console.log(rxe.query().reservations)').catch(() => '');
   }
 }
