@@ -12,5 +12,8 @@ export const packageRoot = (() => {
 })();
 
 /** File of a program that is started as a process of its own. */
-export const programFile = (name: 'lab/supervisor' | 'lab/exec-main' | 'cli/recover'): string =>
+export const programFile = (name: 'lab/supervisor' | 'lab/exec-main'): string =>
   path.join(packageRoot, 'dist', `${name}.js`);
+
+/** The `roam` command. */
+export const commandFile = path.join(packageRoot, 'scripts', 'roam.mjs');

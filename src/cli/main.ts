@@ -9,6 +9,7 @@ const commands: Record<string, () => Promise<Register>> = {
   lab: async () => (await import('./lab.js')).registerLab,
   check: async () => (await import('./check.js')).registerCheck,
   migrate: async () => (await import('./migrate.js')).registerMigrate,
+  recover: async () => (await import('./recover.js')).registerRecover,
   qps: async () => (await import('./qps.js')).registerQps,
   devinfo: async () => (await import('./devinfo.js')).registerDevinfo,
   perf: async () => (await import('./perf.js')).registerPerf,
@@ -22,6 +23,7 @@ Examples:
   roam qps                                        every QP of this host and its migration state
   roam check pid:1234 --to b                      what stands in the way of moving a process
   roam migrate pid:1234 --to b --ip 10.0.1.7/24   move a process and its address
+  roam recover                                    finish or undo what a crash broke off
   roam perf send_bw                               a bandwidth test, against ib_send_bw or itself
   roam demo                                       move a running ib_send_bw in mid-transfer
 `;

@@ -1,11 +1,13 @@
 // What a migration that went well leaves behind on both hosts, removed.
 import { rm } from 'node:fs/promises';
 import type { AgentClient } from './agent/client.js';
+import type { Custody } from './custody.js';
 import { removeNetworkLock } from './dump.js';
 import type { Phases } from './phases.js';
 
 export interface CleanupOrder {
   agent: AgentClient;
+  custody: Custody;
   phases: Phases;
   /** ssh destination, for messages. */
   to: string;
@@ -17,13 +19,21 @@ export interface CleanupOrder {
 }
 
 /** What cannot be removed is told, and keeps nothing else. */
-export async function cleanUp({ agent, phases, to, dir, keepImages, locked }: CleanupOrder): Promise<void> {
+export async function cleanUp({
+  agent,
+  custody,
+  phases,
+  to,
+  dir,
+  keepImages,
+  locked,
+}: CleanupOrder): Promise<void> {
   const attempt = (what: string, work: Promise<unknown>) =>
     work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
   if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
   if (!keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
-  const { warnings } = await agent
-    .request('finish', { keepImages })
+  const { warnings } = await custody
+    .finish(agent, keepImages)
     .catch((error: Error) => ({ warnings: [error.message] }));
   for (const warning of warnings) phases.warn(`${to}: ${warning}`);
 }

@@ -79,13 +79,17 @@ interface NftList {
 
 /**
  * Removes the table by which CRIU silenced the connections: after a dump that kills, it leaves it behind, and
- * a process that comes back to this host would stay silent.
+ * a process that comes back to this host would stay silent. After any other one it may be there (`required`).
  */
-export async function removeNetworkLock(dir: string): Promise<void> {
-  const log = await readFile(`${dir}/images/${DUMP_LOG}`, 'utf8');
+export async function removeNetworkLock(dir: string, { required = true } = {}): Promise<void> {
+  const log = await readFile(`${dir}/images/${DUMP_LOG}`, 'utf8').catch((error: Error) => {
+    if (required) throw error;
+    return '';
+  });
+  if (!log) return;
   const list = JSON.parse(await run('nft', ['-j', 'list', 'tables'])) as NftList;
   const names = list.nftables.flatMap(({ table }) => (table?.family === 'inet' ? [table.name] : []));
   const tables = lockTables(log, names);
-  if (tables.length === 0) throw new Error('none of its tables is there');
+  if (tables.length === 0 && required) throw new Error('none of its tables is there');
   for (const table of tables) await run('nft', ['delete', 'table', 'inet', table]);
 }

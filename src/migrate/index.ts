@@ -6,10 +6,12 @@ import type { AgentClient } from './agent/client.js';
 import { prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
 import { limitRate } from './bandwidth.js';
+import { Custody, originOf } from './custody.js';
 import { DataLink } from './data-link.js';
+import { removeNetworkLock } from './dump.js';
 import { errorsOf } from './findings.js';
-import { Guard, startTimeOf } from './guard.js';
 import { inspect, subjectOf } from './inspect.js';
+import { recoverProcess } from './leftovers.js';
 import { Move } from './move.js';
 import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
@@ -17,9 +19,11 @@ import { preCopy } from './precopy.js';
 import type { SourceFacts } from './source.js';
 import { Support } from './support.js';
 import { syncAll } from './sync.js';
-import type { Finding, MigrateOptions, MigrationReport, PreCopyRound } from './types.js';
+import type { Finding, MigrateOptions, MigrationEvent, MigrationReport, PreCopyRound } from './types.js';
 
 export { check } from './check.js';
+export type { Decision, DestinationState, SourceState } from './decide.js';
+export { type RecoverOptions, type RecoverReport, recover } from './recover.js';
 export type * from './types.js';
 export { PHASES } from './types.js';
 
@@ -54,13 +58,18 @@ export class PreflightError extends MigrationError {
  * @throws MigrationError with the phase and host that failed
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
-  const phases = new Phases(options.onEvent, options.signal);
+  const connection: { agent?: AgentClient; custody?: Custody; link?: DataLink } = {};
+  const onEvent = (event: MigrationEvent) => {
+    if (event.type === 'start') connection.custody?.reached(event.phase);
+    options.onEvent?.(event);
+  };
+  const phases = new Phases(onEvent, options.signal);
   const { to, ssh = ['ssh'] } = options;
-  const connection: { agent?: AgentClient; guard?: Guard; link?: DataLink } = {};
   const support = new Support(options);
   phases.keepLogs = () => support.collect();
   try {
     const checked = await phases.run('preflight', hostname(), async () => {
+      for (const left of await recoverProcess(options.target)) phases.warn(left);
       const result = await inspect(options, (agent) => {
         connection.agent = agent;
         support.agent = agent;
@@ -79,10 +88,12 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       const dir = await prepareDirectory(id, LOCAL_IMAGES);
       support.place = { dir, id };
       phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
-      const { pid, address } = checked.source;
-      const held = address?.dev ? { address: { cidr: address.cidr, dev: address.dev } } : {};
-      connection.guard = new Guard({ pid, startTime: await startTimeOf(pid), dir, ...held });
-      await checked.agent.request('prepare', { bytes, id });
+      if (checked.source.connections.length > 0 && !options.tcpClose)
+        phases.onRollback('unlocking the network', () => removeNetworkLock(dir, { required: false }));
+      const origin = await originOf(checked.source);
+      connection.custody = await Custody.begin(id, dir, checked.source, origin, options, phases);
+      const { custody } = connection;
+      await checked.agent.request('prepare', { bytes, id, origin });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
       if (connections.length > 0 && !options.tcpClose)
@@ -90,7 +101,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       const { path } = await checked.agent.request('openData', {});
       const link = await DataLink.open(to, ssh, dir, path);
       connection.link = link;
-      return { dir, link };
+      return { dir, link, custody };
     });
     const { agent, criu } = checked;
     const pace = options.bandwidth ? { pace: limitRate(options.bandwidth) } : {};
@@ -113,15 +124,18 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     if (checked.source.rdma.contexts > 0)
       await phases.run('announce', hostname(), () => announce(checked.source.pids, options, phases));
     const sent = rounds ? { rounds } : {};
-    return await new Move({ ...checked, ...prepared, ...sent, pages, id, options, phases }).run();
+    const move = new Move({ ...checked, ...prepared, ...sent, pages, id, options, phases });
+    const report = await move.run();
+    await connection.custody?.end(checked.agent, true);
+    return report;
   } catch (error) {
     await phases.rollback();
+    await connection.custody?.end(connection.agent, phases.isCommitted);
     if (error instanceof MigrationError)
       error.report = phases.failed({ target: options.target, source: hostname(), destination: to });
     throw error;
   } finally {
     support.deliver();
-    connection.guard?.dismiss();
     await connection.link?.close();
     await connection.agent?.close();
   }

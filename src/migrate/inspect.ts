@@ -1,5 +1,6 @@
 // Both hosts and the process, looked at before anything is stopped.
 import { AgentClient } from './agent/client.js';
+import { leftoverFindings } from './leftovers.js';
 import { type PreflightResult, preflight } from './preflight.js';
 import { parseTarget, readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
@@ -40,7 +41,8 @@ export async function inspect(
   if (connected.status === 'rejected') throw connected.reason;
   const [source, agent] = [read.value, connected.value];
   const result = await preflight(source, agent, { tcpClose, carryLimit, sync });
-  return { ...result, source, agent, criu, carryLimit, sync };
+  const findings = [...(await leftoverFindings(pid, source.hostname)), ...result.findings];
+  return { ...result, findings, source, agent, criu, carryLimit, sync };
 }
 
 export function subjectOf(

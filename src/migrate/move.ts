@@ -7,6 +7,7 @@ import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import { filesToCarry } from './carry.js';
 import { cleanUp } from './cleanup.js';
+import type { Custody } from './custody.js';
 import type { DataLink } from './data-link.js';
 import { DUMP_LOG, dumpTree } from './dump.js';
 import { FloatingAddress } from './floating.js';
@@ -32,6 +33,7 @@ export interface MoveContext {
   destination: HostFacts;
   missingFiles: string[];
   agent: AgentClient;
+  custody: Custody;
   options: MigrateOptions;
   phases: Phases;
   /** Name of this migration, unique on both hosts. */
@@ -147,7 +149,7 @@ export class Move {
     // Undone last: while the destination has not given the address up, two hosts would answer for it.
     phases.onRollback('taking the address back', async () => this.#floating?.takeBack());
     phases.onRollback(`undoing everything on ${to}`, async () => {
-      const { warnings } = await agent.request('abort', { keepImages: options.keepImages ?? false });
+      const { warnings } = await this.c.custody.abort(agent, options.keepImages ?? false);
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
     });
     let sent = 0;
@@ -216,12 +218,15 @@ export class Move {
   }
 
   async #resume(): Promise<void> {
-    const { phases, agent, source, options } = this.c;
+    const { phases, agent, custody, source, options } = this.c;
     // As preflight saw them: in the freeze every task is stopped.
     const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
-    const { warnings } = await phases.run('resume', options.to, () =>
-      agent.request('resume', { pids: this.#frozen.pids, stopped }),
+    const resumed = await phases.run('resume', options.to, () =>
+      custody.resume(agent, { pids: this.#frozen.pids, stopped }),
     );
+    const { warnings } = resumed;
+    // Another one, if the first was lost.
+    this.c.agent = resumed.agent;
     for (const warning of warnings) phases.warn(`${options.to}: ${warning}`);
     this.#frozenMs = this.#sinceFreeze();
   }

@@ -120,6 +120,10 @@ export class Phases {
     this.emit({ type: 'warning', phase: this.#current, message });
   }
 
+  get isCommitted(): boolean {
+    return this.#committed;
+  }
+
   throwIfAborted(): void {
     if (this.signal?.aborted && !this.#committed) throw new RoamError('INTERRUPTED', 'interrupted');
   }

@@ -106,6 +106,11 @@ export class AgentClient implements AsyncDisposable {
     });
   }
 
+  /** The connection is gone: what became of the agent is not known. */
+  get lost(): boolean {
+    return this.#gone !== undefined;
+  }
+
   /** Ends the connection; an agent that has not been told otherwise undoes what it did. */
   async close(): Promise<void> {
     clearInterval(this.#timer);

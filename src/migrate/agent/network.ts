@@ -18,10 +18,12 @@ const tableName = (id: string): string => id.replace(/[^\w]/g, '_');
 /** Drops every packet of some connections until `release`, or until `abandon` after a failure. */
 export class TcpLock {
   readonly #table: string;
-  #connections: TcpEnds[] = [];
+  #connections: TcpEnds[];
 
-  constructor(id: string) {
+  /** `connections`: those that are locked already, by another process. */
+  constructor(id: string, connections: TcpEnds[] = []) {
     this.#table = tableName(id);
+    this.#connections = connections;
   }
 
   /** Replaces the connections that are locked, at once. */
@@ -31,8 +33,9 @@ export class TcpLock {
     await run('nft', ['-f', '-'], { input, remedy: 'install nftables' });
   }
 
+  /** Present or not. */
   async release(): Promise<void> {
-    await run('nft', ['delete', 'table', 'inet', this.#table]);
+    await run('nft', ['-f', '-'], { input: `table inet ${this.#table}\ndelete table inet ${this.#table}\n` });
   }
 
   /**

@@ -1,6 +1,8 @@
 // What the source and the agent say to each other: one JSON object per line, over ssh's stdin and stdout.
 import type { Reservation } from '../../rxe/index.js';
 import type { Cidr } from '../address.js';
+import type { DestinationState, SourceState } from '../decide.js';
+import type { Origin } from '../journal.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
 import type { LinkFact } from './links.js';
@@ -71,7 +73,7 @@ export interface AgentOps {
   routes: { args: { addresses: string[] }; result: (string | null)[] };
   /** Room at each path, or at the nearest directory above it. */
   space: { args: { paths: string[] }; result: Space[] };
-  prepare: { args: { bytes: number; id: string }; result: { dir: string } };
+  prepare: { args: { bytes: number; id: string; origin: Origin }; result: { dir: string } };
   /** Listens for pages and files; the socket is for root alone. */
   openData: { args: Record<string, never>; result: { path: string } };
   /** Waits for the page server of one directory of images to end; what went wrong, if something did. */
@@ -101,6 +103,12 @@ export interface AgentOps {
   /** Undoes everything that this agent did. */
   abort: { args: { keepImages: boolean }; result: { warnings: string[] } };
   ping: { args: Record<string, never>; result: null };
+  /** Another agent's copy, for a source whose connection to it is lost; `takeOver` ends that agent. */
+  findCopy: { args: { id: string; takeOver: boolean }; result: { state: DestinationState } };
+  settleCopy: { args: { id: string; action: 'finish' | 'undo' }; result: { warnings: string[] } };
+  /** What became of a process that this host had, for a destination that lost the connection. */
+  findSource: { args: { id: string; origin: Origin }; result: { state: SourceState } };
+  settleSource: { args: { id: string; action: 'finish' | 'undo' }; result: { warnings: string[] } };
 }
 
 export type AgentOp = keyof AgentOps;

@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { type CriuError, RoamError } from '../../errors.js';
+import { startRecovery } from './lost.js';
 import type { AgentFailure, AgentRequest, AgentResponse } from './protocol.js';
 import { AgentSession } from './session.js';
 
@@ -12,17 +13,22 @@ const SILENCE_MS = 60_000;
  * Serves one migration.
  *
  * Until `arm`, the end of `input` means that the source is lost: everything is undone. After it, the restored
- * processes stay, stopped, because the source may already be dead.
+ * processes stay, stopped, because the source may already be dead; a process of its own asks after it.
  */
 export async function serveAgent(input: Readable, output: Writable): Promise<void> {
   const session = new AgentSession();
   const inFlight = new Set<Promise<void>>();
   const lines = createInterface({ input });
+  let replaced = false;
   let silence = setTimeout(() => lines.close(), SILENCE_MS);
   // A closed connection must not end the process before it has cleaned up.
   output.on('error', () => {});
   for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGPIPE'] as const) {
-    process.on(signal, () => signal !== 'SIGPIPE' && lines.close());
+    process.on(signal, () => {
+      // SIGTERM comes from who takes this agent's place.
+      if (signal === 'SIGTERM') replaced = true;
+      if (signal !== 'SIGPIPE') lines.close();
+    });
   }
 
   const answer = async (line: string) => {
@@ -41,7 +47,8 @@ export async function serveAgent(input: Readable, output: Writable): Promise<voi
   clearTimeout(silence);
   // A restore that is under way has to end before it can be undone.
   await Promise.allSettled(inFlight);
-  await session.connectionLost();
+  const open = await session.connectionLost();
+  if (open !== undefined && !replaced) startRecovery(open);
 }
 
 /** A connection that is lost in the middle of a request leaves a part of it: that is nothing to act on. */

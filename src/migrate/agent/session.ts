@@ -3,11 +3,13 @@ import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
 import { reserveHere } from '../hold.js';
+import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
 import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
 import { hostLogs } from './host-logs.js';
 import { routes } from './links.js';
+import * as lost from './lost.js';
 import { TcpLock, takeAddress } from './network.js';
 import { placeFiles } from './place.js';
 import { prepareDirectory } from './prepare.js';
@@ -33,6 +35,7 @@ export class AgentSession {
   /** What still has to end once the process runs here: locks, backups. */
   #onFinish: { what: string; fn: () => Promise<void> }[] = [];
   #announced?: Promise<string | undefined>;
+  #journal?: Journal;
 
   perform(op: AgentOp, args: unknown): Promise<unknown> {
     const handler = this.#handlers[op] as ((args: unknown) => Promise<unknown>) | undefined;
@@ -40,11 +43,16 @@ export class AgentSession {
     return handler(args);
   }
 
-  /** stdin has ended. */
-  async connectionLost(): Promise<void> {
-    if (this.#done) return;
-    if (this.#resumed) await runAll(this.#onFinish.splice(0));
+  /**
+   * stdin has ended. After `arm` this side cannot know whether the source is dead: the id of what waits for
+   * an answer comes back.
+   */
+  async connectionLost(): Promise<string | undefined> {
+    if (this.#done) return undefined;
+    if (this.#resumed) await this.#close(await runAll(this.#onFinish.splice(0)));
     else if (!this.#armed) await this.#rollback();
+    else return this.#id;
+    return undefined;
   }
 
   readonly #handlers: Handlers = {
@@ -61,13 +69,23 @@ export class AgentSession {
     clock: async () => facts.clock(),
     routes: async ({ addresses }) => routes(addresses),
     space: async ({ paths }) => spaceAt(paths),
-    prepare: async ({ bytes, id }) => {
+    prepare: async ({ bytes, id, origin }) => {
       this.#id = id;
       this.#dir = await prepareDirectory(id, bytes);
       const dir = this.#dir;
       const remove = () => (this.#keepImages ? Promise.resolve() : rm(dir, { recursive: true, force: true }));
       this.#undo.push({ what: `removing ${dir}`, fn: remove });
       this.#onFinish.push({ what: `removing ${dir}`, fn: remove });
+      this.#journal = await Journal.create({
+        id,
+        role: 'destination',
+        boot: await bootId(),
+        owner: await taskId(process.pid),
+        other: lost.wayBack(origin, this.#criu),
+        dir,
+        phase: 'prepare',
+        origin,
+      });
       return { dir };
     },
     openData: async () => {
@@ -79,6 +97,7 @@ export class AgentSession {
     },
     pagesEnd: async ({ images }) => (await this.#data?.pagesEnd(images)) ?? null,
     placeFiles: async ({ paths }) => {
+      await this.#journal?.mark({ files: await lost.places(paths) });
       const placed = placeFiles(this.#directory(), paths, this.#id);
       this.#undo.push({ what: 'putting files back', fn: placed.undo });
       this.#onFinish.push({ what: 'removing backups', fn: placed.finish });
@@ -92,6 +111,7 @@ export class AgentSession {
         this.#undo.push({ what: 'unlocking TCP', fn: () => lock.abandon() });
         this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
       }
+      await this.#journal?.mark({ connections });
       await this.#lock.set(connections);
       return null;
     },
@@ -102,17 +122,23 @@ export class AgentSession {
     },
     takeAddress: async ({ address, dev }) => {
       const taken = await takeAddress(address, dev);
+      await this.#journal?.mark({ phase: 'address', address: { cidr: address, dev: taken.dev } });
       this.#undo.push({ what: `giving ${address.ip} back`, fn: taken.undo });
       this.#announced = (await taken.run()).announced;
       return { dev: taken.dev };
     },
     restore: async (args) => {
-      this.#undo.push({ what: 'killing the restored processes', fn: () => killTasks(args.pids) });
-      return restoreTree({ ...args, criu: this.#criu, dir: this.#directory(), id: this.#id });
+      const { pids } = args;
+      await this.#journal?.mark({ phase: 'restore', pids, since: await ticksNow() });
+      this.#undo.push({ what: 'killing the restored processes', fn: () => killTasks(pids) });
+      const restored = await restoreTree({ ...args, criu: this.#criu, dir: this.#directory(), id: this.#id });
+      await this.#journal?.mark({ copy: await livingTasks(pids) });
+      return restored;
     },
     verify: async ({ pids }) => verifyTree(pids),
     arm: async () => {
       this.#armed = true;
+      await this.#journal?.mark({ phase: 'commit', verified: true });
       return null;
     },
     resume: async ({ pids, stopped }) => {
@@ -120,6 +146,7 @@ export class AgentSession {
       const unlocking = await this.#finishOne('unlocking TCP');
       const result = await resumeTree(pids, stopped);
       this.#resumed = true;
+      await this.#journal?.mark({ phase: 'resume', resumed: true });
       return { ...result, warnings: [...unlocking, ...result.warnings] };
     },
     resuming: async ({ pids }) => stillResuming(pids),
@@ -129,9 +156,14 @@ export class AgentSession {
       this.#done = true;
       const warnings = await runAll(this.#onFinish.splice(0));
       const unannounced = await this.#announced;
+      await this.#close(warnings);
       if (unannounced) warnings.push(`announcing the address: ${unannounced}`);
       return { warnings };
     },
+    findCopy: lost.findCopy,
+    settleCopy: lost.settleCopy,
+    findSource: lost.findSource,
+    settleSource: lost.settleOwn,
     abort: async ({ keepImages }) => {
       this.#keepImages = keepImages;
       return { warnings: await this.#rollback() };
@@ -151,7 +183,13 @@ export class AgentSession {
   async #rollback(): Promise<string[]> {
     this.#done = true;
     this.#armed = false;
-    return runAll(this.#undo.splice(0).reverse());
+    return this.#close(await runAll(this.#undo.splice(0).reverse()));
+  }
+
+  /** What could not be done stays in the journal, for `roam recover`. */
+  async #close(warnings: string[]): Promise<string[]> {
+    await (warnings.length === 0 ? this.#journal?.remove() : this.#journal?.mark({ owner: undefined }));
+    return warnings;
   }
 }
 

@@ -1,0 +1,131 @@
+// Finishes or undoes on this host what is there of a migration. Each step is tried, whatever became of the others,
+// and can be done again.
+import { rename, rm, stat } from 'node:fs/promises';
+import { addAddress, announce, arpAnnouncer, localAddresses, removeAddress } from './address.js';
+import { TcpLock } from './agent/network.js';
+import { resumeTree } from './agent/tasks.js';
+import { announceStay } from './announce.js';
+import { removeNetworkLock } from './dump.js';
+import { Journal, type JournalEntry } from './journal.js';
+import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
+import { processTree } from './proc.js';
+import { resumeContexts } from './rdma.js';
+
+/** CRIU rolls back by itself when its client is gone; this long it may take. */
+const CRIU_GRACE_MS = 20_000;
+
+/** What went wrong, in words; empty: nothing of the migration is left here. */
+export type Warnings = string[];
+
+class Steps {
+  readonly warnings: Warnings = [];
+
+  async do(what: string, work: () => Promise<unknown>): Promise<void> {
+    await work().catch((error: Error) => this.warnings.push(`${what}: ${error.message}`));
+  }
+}
+
+/**
+ * At the source. `undo` lets the process go on, if it lives; `keep` leaves the journal, because the other side
+ * does not know yet.
+ */
+export async function settleSource(
+  entry: JournalEntry,
+  action: 'finish' | 'undo',
+  { keep = false } = {},
+): Promise<Warnings> {
+  const journal = Journal.of(entry);
+  const steps = new Steps();
+  const { dir, address, origin, locked } = entry;
+  if (!entry.cleared) {
+    const alive = action === 'undo' && (await fateOfOrigin(origin)) === 'alive';
+    await journal.settle({ settled: action, owner: undefined });
+    if (locked) await steps.do('removing the network lock of the dump', () => unlockDump(dir));
+    if (alive) {
+      const pids = (await processTree(origin.root.pid)).map(({ pid }) => pid);
+      if (address) await steps.do('taking the address back', () => addAddress(address.cidr, address.dev));
+      await steps.do('resuming the QPs', () => resumeAll(pids));
+      await steps.do('telling the program that it stays', () => announceStay(pids));
+      if (address) await steps.do('announcing the address', () => tellNeighbours(address));
+    }
+    await steps.do(`removing ${dir}`, () => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
+  }
+  if (steps.warnings.length === 0) await (keep ? journal.settle({ cleared: true }) : journal.remove());
+  return steps.warnings;
+}
+
+/** At the destination. The caller has made sure that `action` is right. */
+export async function settleDestination(
+  entry: JournalEntry,
+  action: 'finish' | 'undo',
+  { keep = false } = {},
+): Promise<Warnings> {
+  const journal = Journal.of(entry);
+  // What was begun is not turned round: the other way could have been taken only with other facts.
+  const way = entry.settled ?? action;
+  await journal.settle({ settled: way, owner: undefined });
+  const steps = new Steps();
+  if (way === 'finish') await finishCopy(entry, journal, steps);
+  else await undoCopy(entry, steps);
+  const { dir } = entry;
+  await steps.do(`removing ${dir}`, () => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
+  if (!keep && steps.warnings.length === 0) await journal.remove();
+  return steps.warnings;
+}
+
+async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): Promise<void> {
+  const { id, connections, files = [], pids = [], origin, address } = entry;
+  if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections).release());
+  if (!entry.resumed) {
+    await steps.do('letting the process go', async () => {
+      const { warnings } = await resumeTree(pids, origin.stopped);
+      await journal.mark({ resumed: true });
+      steps.warnings.push(...warnings);
+    });
+  }
+  for (const { path } of files)
+    await steps.do('removing backups', () => rm(`${path}.${id}.old`, { force: true }));
+  if (address) await steps.do('announcing the address', () => tellNeighbours(address));
+}
+
+async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
+  const { id, dir, connections, files = [], address } = entry;
+  await steps.do('ending CRIU', async () => {
+    for (const task of await criuIn(dir)) await endTask(task, CRIU_GRACE_MS);
+  });
+  await steps.do('killing the copy', async () => {
+    // Children first: the end of a parent would set a stopped child free before its turn comes.
+    for (const task of (await copyTasks(entry)).reverse()) await endTask(task, 0);
+    if ((await copyTasks(entry)).length > 0) throw new Error('it does not end');
+  });
+  if (address && localAddresses().some(({ ip, dev }) => ip === address.cidr.ip && dev === address.dev))
+    await steps.do('giving the address back', () => removeAddress(address.cidr, address.dev));
+  if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections).abandon());
+  for (const file of files) await steps.do(`putting ${file.path} back`, () => putBack(file, id));
+}
+
+async function putBack({ path, existed }: { path: string; existed: boolean }, id: string): Promise<void> {
+  const backup = `${path}.${id}.old`;
+  await rm(`${path}.${id}.new`, { force: true });
+  const isAside = await stat(backup).then(
+    () => true,
+    () => false,
+  );
+  if (isAside) await rename(backup, path);
+  else if (!existed) await rm(path, { force: true });
+}
+
+/** Present or not: CRIU removes it itself when it rolls back. */
+async function unlockDump(dir: string): Promise<void> {
+  await removeNetworkLock(dir, { required: false });
+}
+
+async function resumeAll(pids: number[]): Promise<void> {
+  const { failures } = await resumeContexts(pids);
+  if (failures.length > 0) throw new Error(failures.join('; '));
+}
+
+async function tellNeighbours({ cidr, dev }: NonNullable<JournalEntry['address']>): Promise<void> {
+  const announcer = await arpAnnouncer();
+  if (announcer) await announce(cidr, dev, announcer);
+}
