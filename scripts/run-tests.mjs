@@ -1,5 +1,6 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
-// of sums. Steps: lint, unit, native, browser, lab; and, only when named, long: more migrations in the lab.
+// of sums. Steps: lint, unit, native, browser, lab; and, only when named, long: more migrations in the lab, and
+// faults: those of them that are broken off.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,9 +21,9 @@ function run(command, args) {
 }
 
 /** Runs vitest projects. A run that dies without a result is one failure. */
-function vitest(...projects) {
-  const report = path.join(scratch, `${projects.join('-')}.json`);
-  const flags = projects.flatMap((name) => ['--project', name]);
+function vitest(project, ...files) {
+  const report = path.join(scratch, `${project}.json`);
+  const flags = ['--project', project, ...files];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const ok = run('node_modules/.bin/vitest', ['run', ...flags, ...reporters]);
   const result = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined;
@@ -66,8 +67,9 @@ const steps = {
   browser: () => vitest('browser'),
   lab: () => vitest('lab'),
   long: () => vitest('long'),
+  faults: () => vitest('long', 'test/lab/long/faults.lab.test.ts'),
 };
-const ONLY_WHEN_NAMED = new Set(['long']);
+const ONLY_WHEN_NAMED = new Set(['long', 'faults']);
 
 const wanted = process.argv.slice(2);
 for (const name of wanted)

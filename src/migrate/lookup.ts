@@ -25,6 +25,11 @@ export async function sourceState(
 ): Promise<SourceState> {
   if (entry?.settled === 'undo') return 'undone';
   if (!byOwner && entry?.owner && (await isThere(entry.owner))) return 'busy';
+  const fate = await fateOfOrigin(origin);
+  if (fate !== 'alive' || !entry || byOwner) return fate;
+  // One that has lost its client may still be about to freeze the process, and stops its QPs then.
+  for (const deadline = Date.now() + FATE_TIMEOUT_MS; (await criuIn(entry.dir)).length > 0; await sleep(200))
+    if (Date.now() > deadline) return 'held';
   return fateOfOrigin(origin);
 }
 
@@ -69,12 +74,13 @@ const isSince =
   ({ startTime }: TaskId): boolean =>
     startTime !== '' && BigInt(startTime) >= BigInt(since);
 
-/** Ends a process: politely first, and waits until it is gone. */
+/** Ends a process, politely first if there is time for it, and waits until it is gone. */
 export async function endTask(task: TaskId, graceMs: number): Promise<void> {
   for (const [signal, waitMs] of [
     ['SIGTERM', graceMs],
     ['SIGKILL', 10_000],
   ] as const) {
+    if (waitMs === 0) continue;
     if (!(await isThere(task))) return;
     try {
       process.kill(task.pid, signal);

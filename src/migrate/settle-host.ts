@@ -14,6 +14,13 @@ import { resumeContexts } from './rdma.js';
 /** CRIU rolls back by itself when its client is gone; this long it may take. */
 const CRIU_GRACE_MS = 20_000;
 
+interface SettleOptions {
+  /** Leave the journal: the other side does not know yet. */
+  keep?: boolean;
+  /** Of the journal. */
+  directory?: string;
+}
+
 /** What went wrong, in words; empty: nothing of the migration is left here. */
 export type Warnings = string[];
 
@@ -25,16 +32,13 @@ class Steps {
   }
 }
 
-/**
- * At the source. `undo` lets the process go on, if it lives; `keep` leaves the journal, because the other side
- * does not know yet.
- */
+/** At the source. `undo` lets the process go on, if it lives. */
 export async function settleSource(
   entry: JournalEntry,
   action: 'finish' | 'undo',
-  { keep = false } = {},
+  { keep = false, directory }: SettleOptions = {},
 ): Promise<Warnings> {
-  const journal = Journal.of(entry);
+  const journal = Journal.of(entry, directory);
   const steps = new Steps();
   const { dir, address, origin, locked } = entry;
   if (!entry.cleared) {
@@ -58,9 +62,9 @@ export async function settleSource(
 export async function settleDestination(
   entry: JournalEntry,
   action: 'finish' | 'undo',
-  { keep = false } = {},
+  { keep = false, directory }: SettleOptions = {},
 ): Promise<Warnings> {
-  const journal = Journal.of(entry);
+  const journal = Journal.of(entry, directory);
   // What was begun is not turned round: the other way could have been taken only with other facts.
   const way = entry.settled ?? action;
   await journal.settle({ settled: way, owner: undefined });

@@ -29,7 +29,7 @@ describe('a move that fails, in rarer ways', () => {
     const test = await startTraffic();
     const kill =
       'for pid in $(pgrep -f "roam agent|scripts/roam.mjs agent"); do [ $pid != $$ ] && kill -9 $pid; done';
-    const sabotage = await whenImagesArrive('b', kill, 'rm -rf /dev/shm/roam-*');
+    const sabotage = await whenImagesArrive('b', kill, 'true');
     const error = await migrateFails('a', test.mover.pid, { to: 'b' });
     await sabotage.undo();
     expect(['transfer', 'restore', 'verify']).toContain(error.phase);
