@@ -19,7 +19,7 @@ export type FaultPhase = keyof typeof AFTER;
 export const FAULT_PHASES = Object.keys(AFTER) as FaultPhase[];
 
 interface Fault {
-  at: NodeName;
+  at: 'source' | 'destination';
   action: string;
   /** Brings the node back when the engine has given up or ended. */
   repair?: string;
@@ -36,34 +36,35 @@ END`;
 const MEND = 'nft delete table inet cut 2>/dev/null; true';
 
 export const FAULTS = {
-  'engine killed': { at: 'a', action: 'kill -9 $(cat /root/engine.pid)' },
+  'engine killed': { at: 'source', action: 'kill -9 $(cat /root/engine.pid)' },
   'source CRIU killed': {
-    at: 'a',
+    at: 'source',
     action: 'pkill -9 -o -x criu',
     phases: ['dump', 'transfer', 'address', 'restore', 'verify', 'commit'],
   },
-  'agent killed': { at: 'b', action: `kill -9 $(pgrep -o -f '[r]oam agent')` },
-  'destination CRIU killed': { at: 'b', action: 'pkill -9 -o -x criu', phases: ['restore'] },
-  'link cut for 5 s': { at: 'b', action: `${CUT}\nsleep 5; ${MEND}`, harmless: true },
-  'link cut for good': { at: 'b', action: CUT, repair: MEND },
+  'agent killed': { at: 'destination', action: `kill -9 $(pgrep -o -f '[r]oam agent')` },
+  'destination CRIU killed': { at: 'destination', action: 'pkill -9 -o -x criu', phases: ['restore'] },
+  'link cut for 5 s': { at: 'destination', action: `${CUT}\nsleep 5; ${MEND}`, harmless: true },
+  'link cut for good': { at: 'destination', action: CUT, repair: MEND },
   'destination full': {
-    at: 'b',
+    at: 'destination',
     action: 'mount -o remount,size=64k /dev/shm',
     repair: 'mount -o remount,size=50% /dev/shm',
     phases: ['dump', 'transfer'],
   },
   'destination lacks the module': {
-    at: 'b',
+    at: 'destination',
     action: 'sh /usr/lib/roam/guest/load-rxe stock',
     repair: 'sh /usr/lib/roam/guest/load-rxe roam',
     phases: ['prepare', 'dump'],
   },
   'number taken': {
-    at: 'b',
-    action: `echo $(($(cat /root/moving.qpn) - 1)) >/proc/sys/net/rdma_rxe/last_qpn
+    at: 'destination',
+    action: `cat /proc/sys/net/rdma_rxe/last_qpn >/root/last.qpn
+      echo $(($(cat /root/moving.qpn) - 1)) >/proc/sys/net/rdma_rxe/last_qpn
       setsid /usr/lib/roam/workloads/unsupported uc >/root/taker.out 2>&1 </dev/null &
       until grep -q running /root/taker.out; do sleep 0.1; done`,
-    repair: 'kill -USR1 $(pidof unsupported); echo 8192 >/proc/sys/net/rdma_rxe/last_qpn',
+    repair: 'kill -USR1 $(pidof unsupported); cat /root/last.qpn >/proc/sys/net/rdma_rxe/last_qpn',
     phases: ['prepare', 'dump', 'transfer'],
   },
 } satisfies Record<string, Fault>;
@@ -84,87 +85,125 @@ connection, _ = listener.accept()
 while True:
     connection.send(b"x"); time.sleep(0.2)`;
 
-/** Traffic of the checking workload from a to c, beside a TCP connection, on an address that moves. */
-async function startMover(): Promise<Workload> {
-  await (await node('c')).start(['python3', '-c', TCP_PEER], { log: '/root/tcp-peer.out' });
-  await script('c', `until ss -Hltn | grep -q :${PORT}; do sleep 0.1; done`);
-  const test = await startWorkload({
-    server: 'a',
-    client: 'c',
-    moving: 'server',
-    address: 'floating',
-    args: ['--events', '--rate', '50'],
-    serverPrelude: `[ -n "$BASH_VERSION" ] || exec bash -c 'exec 7<>/dev/tcp/10.0.1.8/${PORT}; exec "$@"' bash "$@"`,
-  });
-  await progresses(test.stayer, 10);
-  const qpn = await script(
-    'a',
-    `rdma resource show qp | grep -o 'lqpn [0-9]*.*pid ${test.mover.pid} ' | cut -d' ' -f2`,
-  );
-  await script('b', 'echo "$1" >/root/moving.qpn', [qpn]);
-  return test;
+/**
+ * Traffic of the checking workload, beside a TCP connection, on an address that moves. Moves between a and b are
+ * broken off one after the other, and in the end every byte and every sequence number has to be right.
+ */
+export class Victim {
+  private constructor(private readonly test: Workload) {}
+
+  static async start(): Promise<Victim> {
+    await script('c', 'pkill -x python3; true');
+    await (await node('c')).start(['python3', '-c', TCP_PEER], { log: '/root/tcp-peer.out' });
+    await script('c', `until ss -Hltn | grep -q :${PORT}; do sleep 0.1; done`);
+    const connect = `exec 7<>/dev/tcp/10.0.1.8/${PORT}; exec "$@"`;
+    const test = await startWorkload({
+      server: 'a',
+      client: 'c',
+      moving: 'server',
+      address: 'floating',
+      args: ['--events', '--rate', '20'],
+      serverPrelude: `[ -n "$BASH_VERSION" ] || exec bash -c '${connect}' bash "$@"`,
+    });
+    await progresses(test.stayer, 5);
+    return new Victim(test);
+  }
+
+  /** One cell of the matrix. @returns where the process is now @throws AssertionError that tells what is wrong */
+  async breakOff(phase: FaultPhase, fault: FaultName): Promise<'stays' | 'moves'> {
+    const { test } = this;
+    const { pid, at: from } = test.mover;
+    const to = from === 'a' ? 'b' : 'a';
+    const answer = await migrateInto(phase, FAULTS[fault], { pid, from, to });
+    let found = await look(pid);
+    for (const until = Date.now() + REST_MS; !isAtRest(found) && Date.now() < until; )
+      found = await look(pid);
+    const words = `${JSON.stringify(found)}\n${answer}`;
+    expect(here(found), `the process lives exactly once\n${words}`).toHaveLength(1);
+    const at = here(found)[0] as NodeName;
+    for (const { name, state, address, left, tables, programs } of found) {
+      expect({ name, left, tables, programs }, words).toEqual({ name, left: '', tables: '', programs: '' });
+      expect(Number(address), `address on ${name}\n${words}`).toBe(name === at ? 1 : 0);
+      if (name === at) expect(state, words).not.toBe('T');
+    }
+    const outcome = at === from ? 'stays' : 'moves';
+    expect(expected(phase, FAULTS[fault]), words).toContain(outcome);
+    test.mover.at = at;
+    await progresses(test.mover, 5);
+    await progresses(test.stayer, 5);
+    // Its queue empties only if the other end, wherever it is now, acknowledges.
+    await script(
+      'c',
+      `for n in $(seq 150); do ss -Htn state established '( sport = :${PORT} )' | grep -q '^0 *0 ' && exit; sleep 0.2; done; ss -tn; exit 1`,
+    );
+    return outcome;
+  }
+
+  async verdict(): Promise<void> {
+    await signal(this.test.mover, 'USR1');
+    await goodVerdicts(this.test);
+  }
 }
 
-export interface CellResult {
-  phase: FaultPhase;
-  fault: FaultName;
-  /** What the engine printed at its end; empty when it was killed. */
-  answer: string;
-  /** Where the process is now. */
-  at: NodeName;
-  seconds: number;
-}
-
-/** Breaks a move of the mover from a to b and waits until both hosts are at rest. */
-async function breakOff(pid: number, phase: FaultPhase, name: FaultName): Promise<string> {
-  const fault: Fault = FAULTS[name];
-  await script('a', 'rm -f /root/engine.*; : >/root/engine.err');
-  const trigger = `until grep -q '^${AFTER[phase]} ' /root/engine.err; do sleep 0.03; done`;
-  // The connection is there before it is needed: its handshake takes longer than some phases.
-  const act =
-    fault.at === 'a'
-      ? `${trigger}; ${fault.action}\necho done >/root/fault.out`
-      : `{ ${trigger}; echo go; } | ssh ${fault.at} '. /root/fault.sh'`;
+/** Lets a move begin, breaks it off, and waits for the end of the engine; what it said comes back. */
+async function migrateInto(
+  phase: FaultPhase,
+  fault: Fault,
+  { pid, from, to }: { pid: number; from: NodeName; to: NodeName },
+): Promise<string> {
+  const at = fault.at === 'source' ? from : to;
+  const qpn = await script(from, `rdma resource show qp | grep ' pid ${pid} ' | grep -o 'lqpn [0-9]*'`);
   await script(
-    fault.at,
-    'rm -f /root/fault.out; cat >/root/fault.sh <<"EOT"\n'.concat(
-      `read -r go\nsetsid sh -c '. /root/action.sh; echo done >/root/fault.out' >/dev/null 2>&1 </dev/null &\nEOT`,
-    ),
+    at,
+    `rm -f /root/fault.out; echo "$1" >/root/moving.qpn; printf '%s\n' "$2" >/root/action.sh`,
+    [qpn.replace('lqpn ', ''), `read -r go\n(\n${fault.action}\n) </dev/null\necho done >/root/fault.out`],
   );
-  await script(fault.at, `cat >/root/action.sh <<'EOT'\n${fault.action}\nEOT`);
-  const a = await node('a');
-  await a.start(['sh', '-c', act], { log: '/root/act.out' });
-  const engine = await a.start(
+  await script(from, 'rm -f /root/engine.*; : >/root/engine.err');
+  // Whoever acts is there before it is needed, and apart from its connection, which may be cut: the handshake of
+  // ssh takes longer than some phases.
+  const act = 'setsid sh /root/action.sh >/root/action.out 2>&1';
+  const actor = at === from ? `sh -c '${act}'` : `ssh ${at} '${act}'`;
+  const source = await node(from);
+  await source.start(
+    [
+      'sh',
+      '-c',
+      `{ until grep -q '^${AFTER[phase]} ' /root/engine.err; do sleep 0.03; done; echo go; } | ${actor}`,
+    ],
+    { log: '/root/act.out' },
+  );
+  const engine = await source.start(
     [
       'sh',
       '-c',
       'echo $$ >/root/engine.pid; exec roam migrate "$@" >/root/engine.out 2>/root/engine.err',
       'sh',
       `pid:${pid}`,
-      ...['--to', 'b', '--ip', `${MOVING_IP}/24`, '--json', '--progress'],
+      ...['--to', to, '--ip', `${MOVING_IP}/24`, '--json', '--progress'],
     ],
     { log: '/root/engine.log' },
   );
-  await script('a', 'while kill -0 "$1" 2>/dev/null; do sleep 0.2; done', [String(engine)], 180_000);
+  await script(from, 'while kill -0 "$1" 2>/dev/null; do sleep 0.2; done', [String(engine)], 180_000);
+  const said = () => script(from, 'cat /root/engine.err /root/engine.out /root/act.out');
   await script(
-    fault.at,
-    'for n in $(seq 100); do [ -f /root/fault.out ] && exit; sleep 0.1; done; exit 1',
-  ).catch(async () => {
-    throw new Error(`the fault did not happen: ${await script('a', 'cat /root/act.out /root/engine.err')}`);
+    at,
+    'for n in $(seq 100); do [ -f /root/fault.out ] && exit; sleep 0.1; done; cat /root/action.out >&2; exit 1',
+  ).catch(async (error: Error) => {
+    throw new Error(`the fault did not happen: ${error.message}\n${await said()}`);
   });
-  if (fault.repair) await script(fault.at, fault.repair);
-  return script('a', 'cat /root/engine.err /root/engine.out');
+  if (fault.repair) await script(at, fault.repair);
+  return said();
 }
 
 /** Where the process is, stopped copies counted too, and what a migration has left on either host. */
 async function look(pid: number) {
   const found = await inAllNodes(
-    `echo "tasks $(for s in /proc/${pid}/exe; do readlink $s | grep verdict; done)"
+    `echo "tasks $(readlink /proc/${pid}/exe | grep verdict)"
      echo "state $(cut -d' ' -f3 /proc/${pid}/stat 2>/dev/null)"
      echo "address $(ip -o -4 addr show dev eth0 | grep -c ' ${MOVING_IP}/')"
      echo "left $(ls -d /dev/shm/roam-* /run/roam-* /var/tmp/roam-* /var/lib/roam/* 2>/dev/null | tr '\\n' ' ')"
      echo "tables $(nft list tables | grep -iE 'roam|criu' | tr '\\n' ' ')"
-     echo "programs $(pgrep -x criu; pgrep -f '[r]oam (agent|migrate|recover)|[r]oam.mjs' | tr '\\n' ' ')"`,
+     echo "programs $({ pgrep -x criu; pgrep -f '[r]oam (agent|migrate)|[r]oam.mjs'; } | tr '\\n' ' ')"`,
   );
   return found.map(({ name, text }) => {
     const facts = Object.fromEntries(
@@ -188,40 +227,8 @@ const isAtRest = (found: Found) =>
 /** Whoever cleans up needs some time: emulated nodes start a program in seconds. */
 const REST_MS = 100_000;
 
-/** One cell of the matrix. @throws AssertionError that tells what is wrong */
-export async function faultCell(phase: FaultPhase, fault: FaultName): Promise<CellResult> {
-  const test = await startMover();
-  const { pid } = test.mover;
-  const answer = await breakOff(pid, phase, fault);
-  const started = Date.now();
-  let found = await look(pid);
-  while (!isAtRest(found) && Date.now() < started + REST_MS) found = await look(pid);
-  const seconds = (Date.now() - started) / 1000;
-  const words = `${JSON.stringify(found)}\n${answer}`;
-  expect(here(found), `the process lives exactly once\n${words}`).toHaveLength(1);
-  const at = here(found)[0] as NodeName;
-  for (const { name, state, address, left, tables, programs } of found) {
-    expect({ name, left, tables, programs }, words).toEqual({ name, left: '', tables: '', programs: '' });
-    expect(Number(address), `address on ${name}\n${words}`).toBe(name === at ? 1 : 0);
-    if (name === at) expect(state, words).not.toBe('T');
-  }
-  expect(expectedAt(phase, fault), words).toContain(at);
-  test.mover.at = at;
-  await progresses(test.mover, 20);
-  await progresses(test.stayer, 20);
-  // Its queue empties only if the other end, wherever it is now, acknowledges.
-  await script(
-    'c',
-    `for n in $(seq 150); do ss -Htn state established '( sport = :${PORT} )' | grep -q '^0 *0 ' && exit; sleep 0.2; done; ss -tn; exit 1`,
-  );
-  await signal(test.mover, 'USR1');
-  await goodVerdicts(test);
-  return { phase, fault, answer, at, seconds };
-}
-
-function expectedAt(phase: FaultPhase, fault: FaultName): NodeName[] {
-  const { harmless }: Fault = FAULTS[fault];
-  if (harmless || phase === 'resume' || phase === 'settle') return ['b'];
+function expected(phase: FaultPhase, { harmless }: Fault): ('stays' | 'moves')[] {
+  if (harmless || phase === 'resume' || phase === 'settle') return ['moves'];
   // Aimed at a moment: it may come when that has passed.
-  return phase === 'commit' || phase === 'verify' ? ['a', 'b'] : ['a'];
+  return phase === 'commit' || phase === 'verify' ? ['stays', 'moves'] : ['stays'];
 }
