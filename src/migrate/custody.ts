@@ -79,8 +79,8 @@ export class Custody {
       this.#open = warnings.length > 0;
       return { warnings };
     } catch (error) {
-      if (!agent.lost) throw error;
       this.#open = true;
+      if (!agent.lost) throw error;
       // Before the source runs: a copy that stays behind must never be taken for the only one.
       await this.journal.settle({ settled: 'undo' });
       const { warnings, client } = await this.#settle('undo');
