@@ -32,7 +32,7 @@ command -v node >/dev/null || die 'Node.js 20 or newer is needed (Debian 13: apt
 command -v npm >/dev/null || die 'npm is needed (Debian 13: apt-get install npm)'
 
 packages='qemu-system-x86 mmdebstrap debian-archive-keyring ca-certificates e2fsprogs iproute2 openssh-client
-	xz-utils zstd g++ make python3 libibverbs-dev librdmacm-dev'
+	xz-utils zstd g++ make python3 spin libibverbs-dev librdmacm-dev'
 packages="$packages${browser:+ $browser}"
 # Debian ships Node's headers apart; other builds of Node bring their own.
 [ -e "$(node -p 'path.dirname(path.dirname(process.execPath))')/include/node/node_api.h" ] || packages="$packages libnode-dev"

@@ -1,5 +1,5 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
-// of sums. Steps: lint, unit, native, browser, lab; and, only when named, long: more migrations in the lab, and
+// of sums. Steps: lint, unit, native, browser, prove, lab; and, only when named, long: more migrations in the lab, and
 // faults: those of them that are broken off.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -65,6 +65,9 @@ const steps = {
     vitest('native');
   },
   browser: () => vitest('browser'),
+  prove: () => {
+    count(run('node', ['scripts/prove.mjs', '--quick']));
+  },
   lab: () => vitest('lab'),
   long: () => vitest('long'),
   faults: () => vitest('long', 'test/lab/long/faults.lab.test.ts'),

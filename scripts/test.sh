@@ -1,6 +1,6 @@
 #!/bin/sh
 # npm test: builds what is missing, then runs every test, or only the named steps:
-#   npm test -- lint unit native browser lab
+#   npm test -- lint unit native browser prove lab
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 flags=

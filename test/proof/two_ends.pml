@@ -1,0 +1,174 @@
+/*
+ * Two ends of an RC connection, each of which may be moved, a network and a forger. The main file of
+ * the model: scripts/prove.mjs runs it with Spin, docs/proof.md says what it leaves out. Bounds,
+ * mutants and remedies are macros.
+ *
+ * One process chooses among all steps of both ends, the network and the movers, so that every
+ * interleaving of them is searched.
+ */
+#include "types.pml"
+#include "protocol.pml"
+
+/* ---- the mover ---- */
+
+inline dump(e)
+{
+	copy_qp(image_qp[e], qp[e]);
+	image_app[e].delivered = app[e].delivered;
+	image_app[e].completed = app[e].completed
+}
+
+/* The source ends; from here on its dump is the process. */
+inline leave(e)
+{
+	printf("end %d: the source at address %d ends\n", e, addr[e]);
+	app[e].delivered = image_app[e].delivered;
+	app[e].completed = image_app[e].completed;
+	copy_qp(qp[e], image_qp[e]);
+	forget_news(e);
+	clear_image(e);
+	check_lost(e);
+	check_lost(1 - (e))
+}
+
+inline restore(e)
+{
+#ifndef FIX_NAK_DUMPED
+	qp[e].nak_epoch = 0;	/* born so: no part of the dump */
+#endif
+#ifdef MUT_PAUSE_NOT_DUMPED
+	qp[e].flags = STOPPED;
+#endif
+#ifdef MUT_PEER_EPOCH_NOT_DUMPED
+	qp[e].peer_epoch = 0;
+#endif
+#ifdef MUT_COMP_PSN_NOT_DUMPED
+	qp[e].comp_psn = qp[e].req_psn;
+#endif
+#ifdef MUT_RESP_PSN_NOT_DUMPED
+	qp[e].resp_psn = PSN_START;
+#endif
+	addr[e] = (FLOATS(e) -> addr[e] : addr[e] ^ 2);
+	printf("end %d: restored at address %d\n", e, addr[e])
+}
+
+#ifdef IN_TURN
+/* The second end is stopped only when the first one's move has settled. */
+#define MAY_STOP(e)	(stage[1 - (e)] == HERE && !(qp[1 - (e)].flags & RESUMING))
+#else
+#define MAY_STOP(e)	1
+#endif
+
+#define TIMER_DUE(e)	((RUNNING(e) && stage[e] == HERE && qp[e].req_psn != qp[e].comp_psn && \
+			  !qp[e].need_retry) || \
+			 (RESUME_REPEATS && qp[e].flags & RESUMING && ROOM))
+#ifdef MUT_RESUME_ONCE
+#define RESUME_REPEATS	0
+#else
+#define RESUME_REPEATS	1
+#endif
+
+inline fire(e)
+{
+	if
+	:: RUNNING(e) && qp[e].req_psn != qp[e].comp_psn -> rxe_migr_rewind(e)
+	:: else
+	fi;
+	if
+	:: RESUME_REPEATS && qp[e].flags & RESUMING -> rxe_migr_resume_work(e)
+	:: else
+	fi
+}
+
+#define IDLE(e)	(stage[e] == HERE && !qp[e].news_pending && !CAN_SEND(e))
+#define QUIET	(under_way == 0 && IDLE(0) && IDLE(1))
+#define DONE(e)	(RUNNING(e) && app[e].completed == MSGS(e) && app[1 - (e)].delivered == MSGS(e) && \
+		 qp[e].dgid == addr[1 - (e)])
+
+#define END(e) \
+	:: CAN_SEND(e) -> d_step { rxe_requester(e) } \
+	:: qp[e].news_pending && ROOM -> d_step { rxe_migr_news_work(e) } \
+	:: early < EARLY && TIMER_DUE(e) -> d_step { early++; rounds = 0; fire(e) } \
+	:: stage[e] == HERE && moves[e] > 0 && MAY_STOP(e) -> \
+		d_step { moves[e]--; rounds = 0; rxe_migr_stop_qp(e); dump(e); stage[e] = DUMPED } \
+	:: stage[e] == DUMPED -> \
+		d_step { leave(e); stage[e] = GONE } \
+	:: stage[e] == GONE -> \
+		d_step { restore(e); stage[e] = RESTORED } \
+	:: ROLLBACK && stage[e] == DUMPED && ROOM -> \
+		d_step { clear_image(e); rxe_migr_resume_qp(e); stage[e] = HERE } \
+	:: stage[e] == RESTORED && ROOM -> \
+		d_step { rxe_migr_resume_qp(e); stage[e] = HERE }
+
+#define SAY_ARRIVES \
+	printf("%e of end %d (epoch or message %d) from address %d arrives\n", P_TYPE, 1 - P_TO, P_VAL, P_SADDR)
+#define SAY_LOST \
+	printf("%e of end %d (epoch or message %d) from address %d is lost\n", P_TYPE, 1 - P_TO, P_VAL, P_SADDR)
+/* Each packet that is under way, equal ones once. */
+#define EACH_PACKET(n)	(n < under_way && (n == 0 || net[n] != net[n - 1]))
+#define NETWORK(n) \
+	:: EACH_PACKET(n) -> d_step { at_ = n; take(); at_ = 0; SAY_ARRIVES; receive() } \
+	:: EACH_PACKET(n) && losses < LOSS -> \
+		d_step { losses++; rounds = 0; at_ = n; take(); at_ = 0; SAY_LOST; pkt_ = 0 } \
+	:: EACH_PACKET(n) && dups < DUP && ROOM -> \
+		d_step { dups++; rounds = 0; psn_ = n; printf("the network repeats\n"); put(net[psn_]); psn_ = 0 }
+
+#define FORGED(pkt)	d_step { forged++; rounds = 0; printf("a forger sends\n"); put(pkt) }
+#define WRONG(psn)	(((psn) + PSN_MOD / 2) & PSN_MASK)
+/* Knows addresses, QPNs and epochs, and spoofs its address, but sees no packet of the connection. */
+#define BLIND(e) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(RESUME, e, addr[e], ATTACKER, WRONG(qp[e].resp_psn), qp[e].peer_epoch, WRONG(qp[e].comp_psn))) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(RESUME, e, addr[e], ATTACKER, WRONG(qp[e].resp_psn), qp[e].peer_epoch + 1, WRONG(qp[e].comp_psn))) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(NAK_STOPPED, e, addr[e], qp[e].dgid, WRONG(qp[e].comp_psn), qp[e].peer_epoch + 1, 0))
+#define BLIND_RESUMED(e) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(RESUMED, e, addr[e], qp[e].dgid, WRONG(qp[e].resp_psn), qp[e].epoch, WRONG(qp[e].comp_psn)))
+/* Sees the connection's packets. */
+#define SEES(e) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(RESUME, e, addr[e], ATTACKER, qp[e].resp_psn, qp[e].peer_epoch + 1, qp[e].comp_psn))
+
+init {
+	d_step {
+		qp[0].req_psn = PSN_START; qp[0].comp_psn = PSN_START; qp[0].resp_psn = PSN_START;
+		qp[1].req_psn = PSN_START; qp[1].comp_psn = PSN_START; qp[1].resp_psn = PSN_START;
+		addr[0] = 0; addr[1] = 1;
+		qp[0].dgid = 1; qp[1].dgid = 0;
+		moves[0] = MOVES0; moves[1] = MOVES1
+	}
+	do
+	END(0)
+	END(1)
+	NETWORK(0)
+	NETWORK(1)
+	NETWORK(2)
+	NETWORK(3)
+#if FORGE > 0
+#ifdef FORGER_SEES
+	SEES(0)
+	SEES(1)
+#else
+	BLIND(0)
+	BLIND(1)
+#ifdef FORGER_RESUMED
+	BLIND_RESUMED(0)
+	BLIND_RESUMED(1)
+#endif
+#endif
+#endif
+	/* Timers are slow: once nothing else can happen, all that are due fire. */
+	:: QUIET && !(DONE(0) && DONE(1)) ->
+		d_step {
+			printf("nothing is under way: the timers fire\n");
+			stuck = rounds == ROUNDS;
+			assert(!stuck);
+			rounds++;
+			fire(0);
+			fire(1)
+		}
+	:: QUIET && DONE(0) && DONE(1) -> break
+	od
+}
