@@ -19,6 +19,7 @@ describe('verbs for Node', () => {
   it('tell of a migration', () => runGuest('migration.test.mjs', { least: 3 }));
   it('take steps in any order', () => runGuest('orders.test.mjs', { flags: ['--expose-gc'], least: 1 }));
   it('connect by rdma_cm', () => runGuest('rdmacm.test.mjs'));
+  it('outlast a device that goes', () => runGuest('removal.test.mjs', { least: 4 }));
 
   it('carry every operation from and to pyverbs', async () => {
     const [a, c] = [await node('a'), await node('c')];
