@@ -17,6 +17,8 @@ export async function installGuest(): Promise<void> {
 }
 
 export interface GuestRun {
+  /** Its path in node a. Default: the one that is installed there. */
+  node?: string;
   /** Of node. */
   flags?: string[];
   env?: Record<string, string>;
@@ -28,11 +30,11 @@ export interface GuestRun {
 /** Runs a file of test/guest by Node's own test runner in node a. */
 export async function runGuest(
   file: string,
-  { flags = [], env = {}, least = 5, timeout = 200_000 }: GuestRun = {},
+  { node: program = 'node', flags = [], env = {}, least = 5, timeout = 200_000 }: GuestRun = {},
 ): Promise<void> {
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const { exitCode, stdout, stderr } = await (await node('a')).exec(
-    ['env', ...settings, 'node', ...flags, '--test', '--test-reporter=spec', `${THERE}/${file}`],
+    ['env', ...settings, program, ...flags, '--test', '--test-reporter=spec', `${THERE}/${file}`],
     { timeout, reject: false },
   );
   const passed = Number(/ℹ pass (\d+)/.exec(stdout)?.[1] ?? 0);
