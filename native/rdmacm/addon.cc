@@ -57,7 +57,7 @@ class RdmaCmAddon : public Napi::Addon<RdmaCmAddon> {
   void Close(const Napi::CallbackInfo &) { channel_.Close(); }
   Napi::Value Event(const Napi::CallbackInfo &info) { return channel_.Event(info.Env()); }
   Napi::Value Create(const Napi::CallbackInfo &info) {
-    return Napi::Number::New(info.Env(), channel_.Create(info.Env()));
+    return Napi::Number::New(info.Env(), channel_.Create(info.Env(), info[0].ToBoolean() ? RDMA_PS_UDP : RDMA_PS_TCP));
   }
   void Destroy(const Napi::CallbackInfo &info) { channel_.Destroy(Number(info)); }
 

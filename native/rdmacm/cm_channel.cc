@@ -3,17 +3,32 @@
 #include <errno.h>
 
 #include "../util/system_error.h"
+#include "../verbs/objects/qp_attributes.h"
 
 namespace roam {
 namespace {
 
 uint32_t NumberOf(const rdma_cm_id *id) { return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(id->context)); }
 
-// The private data points into the event.
+// It points into the event.
+Napi::Value PrivateData(Napi::Env env, const void *data, size_t length) {
+  return Napi::Buffer<uint8_t>::Copy(env, static_cast<const uint8_t *>(data), data == nullptr ? 0 : length);
+}
+
+// How to reach who has answered; of no other event.
+Napi::Object ServiceParameters(Napi::Env env, const rdma_ud_param &param, bool answer) {
+  ibv_qp_attr attr = {};
+  attr.ah_attr = param.ah_attr;
+  attr.qkey = param.qkey;
+  Napi::Object object = answer ? QpAttributesObject(env, attr, IBV_QP_AV | IBV_QP_QKEY) : Napi::Object::New(env);
+  object.Set("privateData", PrivateData(env, param.private_data, param.private_data_len));
+  object.Set("qpn", param.qp_num);
+  return object;
+}
+
 Napi::Object ConnectionParameters(Napi::Env env, const rdma_conn_param &param) {
   Napi::Object object = Napi::Object::New(env);
-  auto *data = static_cast<const uint8_t *>(param.private_data);
-  object.Set("privateData", Napi::Buffer<uint8_t>::Copy(env, data, data == nullptr ? 0 : param.private_data_len));
+  object.Set("privateData", PrivateData(env, param.private_data, param.private_data_len));
   object.Set("responderResources", param.responder_resources);
   object.Set("initiatorDepth", param.initiator_depth);
   object.Set("qpn", param.qp_num);
@@ -54,7 +69,9 @@ Napi::Value CmChannel::Event(Napi::Env env) {
     listener = NumberOf(event->listen_id);
     Adopt(event->id);
   }
-  Napi::Object object = ConnectionParameters(env, event->param.conn);
+  Napi::Object object = event->id->ps == RDMA_PS_UDP
+                            ? ServiceParameters(env, event->param.ud, event->event == RDMA_CM_EVENT_ESTABLISHED)
+                            : ConnectionParameters(env, event->param.conn);
   object.Set("type", static_cast<uint32_t>(event->event));
   object.Set("status", event->status);
   object.Set("id", NumberOf(event->id));
@@ -62,10 +79,10 @@ Napi::Value CmChannel::Event(Napi::Env env) {
   return object;
 }
 
-uint32_t CmChannel::Create(Napi::Env env) {
+uint32_t CmChannel::Create(Napi::Env env, rdma_port_space space) {
   Open(env);
   rdma_cm_id *id = nullptr;
-  if (rdma_create_id(channel_, &id, nullptr, RDMA_PS_TCP) != 0) throw SystemError(env, "rdma_create_id", errno);
+  if (rdma_create_id(channel_, &id, nullptr, space) != 0) throw SystemError(env, "rdma_create_id", errno);
   return Adopt(id);
 }
 

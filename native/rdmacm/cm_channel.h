@@ -29,7 +29,8 @@ class CmChannel {
   // The next event as {type, status, id, ...}; undefined when there is none.
   Napi::Value Event(Napi::Env env);
 
-  uint32_t Create(Napi::Env env);
+  // Of RDMA_PS_TCP for connections, of RDMA_PS_UDP for datagrams.
+  uint32_t Create(Napi::Env env, rdma_port_space space);
   void Destroy(uint32_t number);
   // Throws CLOSED for a number that is none (any more).
   rdma_cm_id *Find(Napi::Env env, uint32_t number) const;

@@ -10,10 +10,14 @@ export interface NativeCmEvent {
   /** Of a connection request: the identifier that listens. `id` is the request's own. */
   listener?: number;
   privateData: Buffer;
+  /** Not of datagrams. */
   responderResources: number;
   initiatorDepth: number;
   /** The peer's. */
   qpn: number;
+  /** Of datagrams, in the answer: what the peer's QP takes, and where it is. */
+  qkey?: number;
+  address?: NativeQpTarget['address'];
 }
 
 /** An IP address with a port of rdma_cm. */
@@ -47,7 +51,8 @@ export interface RdmaCmAddon {
   open(): number;
   close(): void;
   event(): NativeCmEvent | undefined;
-  create(): number;
+  /** @param datagrams of RDMA_PS_UDP */
+  create(datagrams: boolean): number;
   destroy(id: number): void;
   resolveAddress(id: number, address: string, port: number, timeout: number): void;
   resolveRoute(id: number, timeout: number): void;

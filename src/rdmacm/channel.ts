@@ -8,10 +8,10 @@ const handlers = new Map<number, Handler>();
 let readiness: Readiness | undefined;
 
 /** Makes an identifier on this thread's event channel. While there is one, the process stays alive. */
-export function createId(handler: Handler): number {
+export function createId(handler: Handler, datagrams = false): number {
   open();
   try {
-    const id = rdmacm('a connection', (cm) => cm.create());
+    const id = rdmacm('a connection', (cm) => cm.create(datagrams));
     handlers.set(id, handler);
     return id;
   } finally {

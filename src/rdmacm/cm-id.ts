@@ -24,15 +24,15 @@ export class CmId {
   #early?: NativeCmEvent;
   #closed = false;
 
-  /** @param adopted Of a request that came in; else a new one. */
-  constructor(what: string, adopted?: number) {
+  /** @param adopted Of a request that came in; else a new one, for datagrams or a connection. */
+  constructor(what: string, adopted?: number, datagrams = false) {
     this.what = what;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
     const handler = (event: NativeCmEvent) => this.#onEvent(event);
     if (adopted !== undefined) adoptId(adopted, handler);
-    this.#id = adopted ?? createId(handler);
+    this.#id = adopted ?? createId(handler, datagrams);
   }
 
   call<T>(method: (cm: RdmaCmAddon, id: number) => T): T {

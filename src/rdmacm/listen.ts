@@ -75,18 +75,24 @@ export class CmRequest {
   }
 }
 
-/** A listener of rdma_cm(7). */
-export class CmListener implements AsyncDisposable {
+/** A listener of rdma_cm(7): for connections, or for those who seek a UD service. */
+export class CmListener<Request extends { reject(): void } = CmRequest> implements AsyncDisposable {
   readonly port: number;
   readonly #id: number;
-  readonly #waiting: CmRequest[] = [];
+  readonly #make: (event: NativeCmEvent) => Request;
+  readonly #waiting: Request[] = [];
   /** Of everyone who iterates. */
   readonly #wakes = new Set<() => void>();
   #closed = false;
 
-  /** @internal Use {@link listen}. */
-  constructor({ port, host = '::', backlog = 128 }: CmListenOptions) {
-    this.#id = createId((event) => this.#onEvent(event));
+  /** @internal Use {@link listen} or {@link listenUd}. */
+  constructor(
+    { port, host = '::', backlog = 128 }: CmListenOptions,
+    datagrams: boolean,
+    make: (event: NativeCmEvent) => Request,
+  ) {
+    this.#make = make;
+    this.#id = createId((event) => this.#onEvent(event), datagrams);
     const what = `rdma_cm on ${host}, port ${port}`;
     try {
       rdmacm(what, (cm) => cm.bind(this.#id, host, port));
@@ -103,7 +109,7 @@ export class CmListener implements AsyncDisposable {
    *
    * @throws {RoamError} `CLOSED` when the listener is closed meanwhile
    */
-  async *requests({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<CmRequest, void, void> {
+  async *requests({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Request, void, void> {
     let wake = () => {};
     const told = () => wake();
     this.#wakes.add(told);
@@ -143,12 +149,12 @@ export class CmListener implements AsyncDisposable {
 
   #onEvent(event: NativeCmEvent): void {
     if (CM_EVENTS[event.type] !== 'CONNECT_REQUEST') return;
-    this.#waiting.push(new CmRequest(event));
+    this.#waiting.push(this.#make(event));
     for (const wake of this.#wakes) wake();
   }
 }
 
 /** Listens for connections, rdma_bind_addr(3) and rdma_listen(3). @throws {VerbsError} `EADDRINUSE`, `EADDRNOTAVAIL` */
 export function listen(options: CmListenOptions): CmListener {
-  return new CmListener(options);
+  return new CmListener(options, false, (event) => new CmRequest(event));
 }

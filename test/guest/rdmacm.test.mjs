@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { describe, it } from 'node:test';
-import { connect, listen } from 'roam-rdma/rdmacm';
+import { CM_UD_QKEY, connect, listen, listenUd, seekUd } from 'roam-rdma/rdmacm';
 import { open } from 'roam-rdma/verbs';
 
 const host = networkInterfaces().eth0.find(({ family }) => family === 'IPv4').address;
@@ -175,5 +175,66 @@ describe('rdma_cm', () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => connected({})));
     assert.equal(new Set(all.flatMap(({ client, server }) => [client.qp.qpn, server.qp.qpn])).size, 16);
     await Promise.all(all.map(end));
+  });
+});
+
+describe('rdma_cm for UD', () => {
+  const GRH = 40;
+
+  function makeUd(context) {
+    const pd = context.allocPd();
+    return { pd, qp: pd.createQp({ type: 'UD', sendCq: context.createCq() }), mr: pd.alloc(4096) };
+  }
+
+  it('names a QP that many can send to', async () => {
+    const context = open();
+    const [server, client] = [makeUd(context), makeUd(context)];
+    const listener = listenUd({ port: 0, host });
+    const asked = [];
+    const serving = (async () => {
+      for await (const request of listener.requests()) {
+        asked.push(request.privateData.subarray(0, 3).toString());
+        assert.deepEqual(request.path, { device: context.device, port: 1 });
+        request.accept(server.qp, Buffer.from('here'));
+        if (asked.length === 2) return;
+      }
+    })();
+    client.qp.modify({ state: 'INIT', port: 1, pkeyIndex: 0, qkey: CM_UD_QKEY });
+    client.qp.modify({ state: 'RTR' });
+    client.qp.modify({ state: 'RTS', sqPsn: 0 });
+    for (const name of ['one', 'two']) {
+      const service = await seekUd({ host, port: listener.port, privateData: Buffer.from(name) });
+      const { device, qpn, qkey, privateData } = service;
+      assert.deepEqual(
+        { device, qpn, qkey },
+        { device: context.device, qpn: server.qp.qpn, qkey: CM_UD_QKEY },
+      );
+      assert.equal(privateData.subarray(0, 4).toString(), 'here');
+      const ah = client.pd.createAh(service.address);
+      const got = server.qp.recv({ sges: [server.mr.slice(0, GRH + 64)] });
+      client.mr.bytes.fill(name.charCodeAt(0), 0, 64);
+      await client.qp.send({ opcode: 'SEND', sges: [client.mr.slice(0, 64)], ud: { ah, qpn, qkey } });
+      const { byteLength, sourceQpn } = await got;
+      assert.deepEqual({ byteLength, sourceQpn }, { byteLength: GRH + 64, sourceQpn: client.qp.qpn });
+      assert.equal(server.mr.bytes[GRH + 63], name.charCodeAt(0));
+      await ah.close();
+    }
+    await serving;
+    assert.deepEqual(asked, ['one', 'two']);
+    await listener.close();
+    await context.close();
+  });
+
+  it('turns away, and tells that nobody is there', async () => {
+    const listener = listenUd({ port: 0, host });
+    const turnedAway = (async () => {
+      for await (const request of listener.requests()) return request.reject();
+    })();
+    await assert.rejects(seekUd({ host, port: listener.port }), { code: 'CM_UNREACHABLE' });
+    await turnedAway;
+    assert.throws(() => listenUd({ port: listener.port, host }), { code: 'EADDRINUSE' });
+    const { port } = listener;
+    await listener.close();
+    await assert.rejects(seekUd({ host, port }), { code: 'CM_UNREACHABLE' });
   });
 });
