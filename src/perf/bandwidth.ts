@@ -74,8 +74,9 @@ export class BandwidthRun {
       const now = performance.now();
       if (window?.over(now)) break;
       if (begun) initiator.post();
-      const sent = initiator.poll();
-      const received = receiver?.poll() ?? 0;
+      // Where there are two CQs, neither must keep the other waiting for long.
+      const sent = initiator.poll(receiver === undefined ? idle.patience : 0);
+      const received = receiver?.poll(sent > 0 ? 0 : idle.patience) ?? 0;
       if (received > 0 && !begun) {
         begun = true;
         window?.begin(now);
@@ -102,7 +103,7 @@ export class BandwidthRun {
     while (!receiver.done) {
       const now = performance.now();
       if (window?.over(now)) break;
-      const received = receiver.poll();
+      const received = receiver.poll(idle.patience);
       if (received > 0) window?.begin(now);
       if (window?.counts(now)) counted += received;
       progress.at(now, receiver.total);

@@ -75,12 +75,13 @@ export class Initiator {
   /**
    * Takes completions.
    *
+   * @param patience Microseconds to wait for one.
    * @returns How many messages they stand for.
    * @throws {WorkCompletionError}
    */
-  poll(): number {
+  poll(patience: number): number {
     const batch = this.#batch;
-    const found = this.#resources.sendCq.poll(batch);
+    const found = this.#resources.sendCq.poll(batch, patience);
     if (found === 0) return 0;
     const now = performance.now();
     const { cqMod } = this.#options;

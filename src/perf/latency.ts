@@ -125,7 +125,7 @@ export class LatencyRun {
 
   /** False when the time is over. */
   async #received(receiver: Receiver): Promise<boolean> {
-    while (receiver.poll() === 0) {
+    while (receiver.poll(this.#idle.patience) === 0) {
       const now = performance.now();
       if (this.#window?.over(now)) return false;
       const rest = this.#idle.rest(now);
@@ -136,7 +136,7 @@ export class LatencyRun {
   }
 
   async #completed(cq: Cq): Promise<void> {
-    while (cq.poll(this.#batch) === 0) {
+    while (cq.poll(this.#batch, this.#idle.patience) === 0) {
       const rest = this.#idle.rest();
       if (rest !== undefined) await rest;
     }

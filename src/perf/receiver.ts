@@ -37,10 +37,10 @@ export class Receiver {
     return this.#limit > 0 && this.total === this.#limit * this.#qps;
   }
 
-  /** Takes messages. @returns How many. @throws {WorkCompletionError} */
-  poll(): number {
+  /** Takes messages. @param patience Microseconds to wait for one. @returns How many. @throws {WorkCompletionError} */
+  poll(patience: number): number {
     const batch = this.#completions;
-    const found = this.#resources.recvCq.poll(batch);
+    const found = this.#resources.recvCq.poll(batch, patience);
     if (found === 0) return 0;
     const now = performance.now();
     if (this.first === 0) this.first = now;

@@ -3,6 +3,9 @@ import type { Cq } from '../verbs/cq.js';
 import { Slices } from './clock.js';
 import type { Settled } from './types.js';
 
+/** Microseconds for which a poll that finds nothing may look again, outside of JavaScript. */
+const PATIENCE = 200;
+
 /**
  * What a loop does when a poll gave nothing: goes on polling, but lets the event loop turn now and then;
  * or, with `-e`, sleeps until one of the CQs has an event.
@@ -12,11 +15,14 @@ export class Idle {
   readonly #events: boolean;
   readonly #slices: Slices;
   readonly #signal?: AbortSignal;
+  /** For the polls of the loop, which sleep with `-e` instead. */
+  readonly patience: number;
   #armed = false;
 
   constructor({ events, signal }: Settled, cqs: readonly Cq[]) {
     this.#cqs = [...new Set(cqs)];
     this.#events = events;
+    this.patience = events ? 0 : PATIENCE;
     this.#signal = signal;
     this.#slices = new Slices(signal);
   }

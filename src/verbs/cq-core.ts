@@ -82,12 +82,12 @@ export class CqCore implements ChannelUser {
   }
 
   /** Completions for the user into `batch`: kept ones first. Allocates nothing when none were kept. */
-  poll(batch: CompletionBatch): number {
+  poll(batch: CompletionBatch, patience: number): number {
     if (this.#unread.length > 0) {
       batch.fill(this.#unread.splice(0, batch.capacity));
       return batch.length;
     }
-    const found = this.#poll(batch.records);
+    const found = this.#poll(batch.records, patience);
     batch.length = found;
     let kept = 0;
     for (let index = 0; index < found; index++) {
@@ -159,7 +159,7 @@ export class CqCore implements ChannelUser {
     if (this.#closed) return;
     try {
       while (this.#unread.length < MAX_UNREAD) {
-        const found = this.#poll(this.#batch.records);
+        const found = this.#poll(this.#batch.records, 0);
         this.#batch.length = found;
         for (let index = 0; index < found; index++) {
           if (this.#batch.wrId(index) < 0) this.#settle(this.#batch.get(index));
@@ -207,9 +207,9 @@ export class CqCore implements ChannelUser {
   }
 
   /** No closure here: what is called for every message must not allocate. */
-  #poll(records: Uint8Array): number {
+  #poll(records: Uint8Array, patience: number): number {
     try {
-      return this.#addon.cqPoll(this.native, records);
+      return this.#addon.cqPoll(this.native, records, patience);
     } catch (error) {
       throw verbsFailure('a CQ cannot be polled', error);
     }

@@ -52,12 +52,14 @@ export class Cq extends VerbsObject {
    * Takes what is there, at once; ibv_poll_cq(3). Completions of requests whose promise someone awaits
    * go there and are not counted.
    *
+   * @param patience Microseconds to go on looking for while there is nothing, up to 1,000,000. Nothing else
+   * happens in the thread meanwhile; another thread may have the processor after the first 20.
    * @returns How many there are in `batch` now.
-   * @throws {RoamError} `CLOSED`
+   * @throws {RoamError} `CLOSED` @throws {RangeError} for another patience
    */
-  poll(batch: CompletionBatch): number {
+  poll(batch: CompletionBatch, patience = 0): number {
     this.life.check();
-    return this.core.poll(batch);
+    return this.core.poll(batch, patience);
   }
 
   /**

@@ -158,7 +158,7 @@ export interface NativeObjects {
   ): NativeCq;
   cqResize(cq: NativeCq, depth: number): number;
   cqArm(cq: NativeCq, solicitedOnly: boolean): void;
-  cqPoll(cq: NativeCq, records: Uint8Array): number;
+  cqPoll(cq: NativeCq, records: Uint8Array, patience: number): number;
 
   qpCreate(
     context: NativeContextHandle,

@@ -207,6 +207,29 @@ describe('batches', () => {
     }));
 });
 
+describe('poll() with patience', () => {
+  it('finds what comes meanwhile', () =>
+    withPair({}, async ({ left, right, remote }) => {
+      const batch = new CompletionBatch();
+      for (let wrId = 1; wrId <= 5; wrId++) {
+        const sges = [left.mr.slice(0, 64)];
+        left.qp.postSend({ wrId, opcode: 'WRITE', sges, remote: remote(right) });
+        assert.equal(left.cq.poll(batch, 1_000_000), 1);
+        assert.equal(batch.wrId(0), wrId);
+      }
+    }));
+
+  it('ends when there is nothing', () =>
+    withPair({}, async ({ left }) => {
+      const batch = new CompletionBatch();
+      const start = performance.now();
+      assert.equal(left.cq.poll(batch, 30_000), 0);
+      assert.ok(performance.now() - start >= 30);
+      assert.throws(() => left.cq.poll(batch, -1), RangeError);
+      assert.throws(() => left.cq.poll(batch, 1_000_001), RangeError);
+    }));
+});
+
 describe('events()', () => {
   it('gives completions in batches, and loses none to a break', () =>
     withPair({}, async ({ left, right }) => {

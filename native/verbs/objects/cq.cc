@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <infiniband/verbs.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "../../util/arguments.h"
@@ -36,6 +38,12 @@ static_assert(sizeof(Completion) == 64, "src/verbs/completion.ts reads records o
 
 // Completions taken from the device at once.
 constexpr int kBatch = 64;
+
+using Clock = std::chrono::steady_clock;
+// After so long without a completion another thread may have the processor between two looks: what the
+// completion waits for may need it, as rxe does, whose protocol runs in kernel threads.
+constexpr std::chrono::microseconds kAlone{20};
+constexpr int64_t kMostPatience = 1000000;
 
 Napi::Value ChannelCreate(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
@@ -128,6 +136,31 @@ bool Fill(ContextResource &context, const ibv_wc &wc, Completion *to) {
   return true;
 }
 
+// Tells the processor that this is a loop that waits: it may give its means to a sibling, an emulator to another
+// processor.
+void Relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Takes up to `limit` completions that are there.
+size_t Take(Napi::Env env, CqResource &cq, Completion *records, size_t limit) {
+  size_t count = 0;
+  while (count < limit) {
+    ibv_wc wcs[kBatch];
+    int wanted = static_cast<int>(std::min<size_t>(limit - count, kBatch));
+    int found = ibv_poll_cq(cq.cq, wanted, wcs);
+    if (found < 0) throw SystemError(env, "ibv_poll_cq", found == -1 && errno != 0 ? errno : EIO);
+    for (int i = 0; i < found; i++)
+      if (Fill(*cq.Context(), wcs[i], &records[count])) count++;
+    if (found < wanted) break;
+  }
+  return count;
+}
+
 Napi::Value CqPoll(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   auto cq = Use<CqResource>(env, info[0]);
@@ -139,15 +172,15 @@ Napi::Value CqPoll(const Napi::CallbackInfo &info) {
     throw Napi::RangeError::New(env, "the records must be aligned to 8 bytes");
   auto *records = reinterpret_cast<Completion *>(data);
   size_t limit = room.ByteLength() / sizeof(Completion);
-  size_t count = 0;
-  while (count < limit) {
-    ibv_wc wcs[kBatch];
-    int wanted = static_cast<int>(std::min<size_t>(limit - count, kBatch));
-    int found = ibv_poll_cq(cq->cq, wanted, wcs);
-    if (found < 0) throw SystemError(env, "ibv_poll_cq", found == -1 && errno != 0 ? errno : EIO);
-    for (int i = 0; i < found; i++)
-      if (Fill(*cq->Context(), wcs[i], &records[count])) count++;
-    if (found < wanted) break;
+  std::chrono::microseconds patience{IntegerArgument(info, 2, "patience", 0, kMostPatience)};
+  size_t count = Take(env, *cq, records, limit);
+  if (count == 0 && patience.count() > 0) {
+    Clock::time_point start = Clock::now();
+    for (Clock::duration waited{}; count == 0 && waited < patience; waited = Clock::now() - start) {
+      Relax();
+      if (waited > kAlone) sched_yield();
+      count = Take(env, *cq, records, limit);
+    }
   }
   return Napi::Number::New(env, static_cast<double>(count));
 }
