@@ -19,6 +19,7 @@ const program = new Command('npm run bench --')
   )
   .argument('[subject]', `${Object.keys(subjects).join(' or ')}`, 'module')
   .option('--rounds <n>', 'runs of each benchmark with each of the two', '5')
+  .option('--lab <name>', 'use the nodes a and b of a running lab, and leave it running')
   .option('--json [file]', 'print the result as JSON, or write it to a file')
   .addHelpText(
     'after',
@@ -26,7 +27,7 @@ const program = new Command('npm run bench --')
   )
   .parse();
 
-const { rounds, json } = program.opts<{ rounds: string; json?: true | string }>();
+const { rounds, json, lab: running } = program.opts<{ rounds: string; json?: true | string; lab?: string }>();
 const name = program.args[0] ?? 'module';
 const subject = subjects[name];
 if (subject === undefined) program.error(`there is no subject ${name}: ${Object.keys(subjects).join(', ')}`);
@@ -36,8 +37,14 @@ const say = (text: string) => void (json === true ? process.stderr : process.std
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-const lab = await Lab.up({ nodes: ['a', 'b'], onProgress: say, signal: interrupted.signal });
-interrupted.signal.addEventListener('abort', () => void lab.down().finally(() => process.exit(130)));
+const lab =
+  running === undefined
+    ? await Lab.up({ nodes: ['a', 'b'], onProgress: say, signal: interrupted.signal })
+    : await Lab.attach(running);
+const leave = async () => {
+  if (running === undefined) await lab.down();
+};
+interrupted.signal.addEventListener('abort', () => void leave().finally(() => process.exit(130)));
 try {
   const results = await compare(lab, subject as Subject<string>, count, say);
   const text = JSON.stringify({ subject: name, rounds: count, results }, undefined, 2);
@@ -45,5 +52,5 @@ try {
   else if (json) await writeFile(json, `${text}\n`);
   if (json !== true) say(table((subject as Subject<string>).variants, results));
 } finally {
-  await lab.down();
+  await leave();
 }
