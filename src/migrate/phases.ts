@@ -139,9 +139,9 @@ export class Phases {
 
   /** Undoes the steps above `mark`. Never throws: a step that fails becomes a warning. */
   async rollback(mark = 0): Promise<void> {
-    await this.keepLogs();
-    if (this.#undo.length <= mark) return;
+    if (this.#undo.length <= mark) return this.keepLogs();
     const phase = this.begin('rollback');
+    await this.keepLogs();
     while (this.#undo.length > mark) {
       const { what, fn } = this.#undo.pop() as Undo;
       try {

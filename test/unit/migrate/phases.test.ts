@@ -65,12 +65,16 @@ describe('Phases', () => {
     const mark = phases.mark();
     step('address');
     step('destination', new Error('connection lost'));
+    phases.keepLogs = async () => {
+      undone.push('logs kept');
+    };
     await phases.rollback(mark);
-    expect(undone).toEqual(['destination', 'address']);
+    expect(undone).toEqual(['logs kept', 'destination', 'address']);
+    phases.keepLogs = async () => {};
     expect(phases.warnings).toEqual(['rollback: destination failed: connection lost']);
     await phases.rollback();
     await phases.rollback();
-    expect(undone).toEqual(['destination', 'address', 'QPs', 'directory']);
+    expect(undone).toEqual(['logs kept', 'destination', 'address', 'QPs', 'directory']);
     expect(phases.undone).toEqual([
       { what: 'destination', failure: 'connection lost' },
       { what: 'address' },
