@@ -19,12 +19,10 @@ describe('an unmodified perftest moves in mid-transfer', () => {
       size: 8192,
       seconds: 35,
     },
-    { tool: 'ib_send_lat', args: ['-e'], moving: 'client', address: 'floating', size: 8192 },
     { tool: 'ib_write_bw', moving: 'server', address: 'floating', size: MIB },
     { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
     { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },
     { tool: 'ib_atomic_bw', moving: 'server', address: 'floating' },
-    { tool: 'ib_atomic_bw', args: ['-e'], moving: 'client', address: 'changed' },
   ]);
 
   it('two nodes: the server moves to the host of its client', async () => {

@@ -1,4 +1,4 @@
-// The programs of test/guest once more, with addons that AddressSanitizer and UBSan watch.
+// Programs of test/guest with addons that AddressSanitizer and UBSan watch.
 import { beforeAll, describe, it } from 'vitest';
 import { type GuestRun, installGuest, runGuest } from './support/guest.js';
 import { useSweptLab } from './support/hooks.js';
@@ -21,8 +21,6 @@ describe('under the sanitizers', { timeout: 700_000 }, () => {
     };
   });
 
-  it('every operation', () => runGuest('traffic.test.mjs', run));
-  it('every object', () => runGuest('objects.test.mjs', run));
   it('every end', () => runGuest('lifetime.test.mjs', run));
   it('every fault of a program', () => runGuest('robust.test.mjs', run));
   it('what is told of a migration', () => runGuest('migration.test.mjs', { ...run, least: 3 }));

@@ -8,17 +8,13 @@ import { FAST_LINK } from './support/pace.js';
 
 const PYVERBS_PEER = fileURLToPath(new URL('../guest/pyverbs_peer.py', import.meta.url));
 
+// The other programs of test/guest run under the sanitizers, and without them among the long tests.
 describe('verbs for Node', () => {
   useSweptLab(FAST_LINK);
   beforeAll(installGuest);
 
   it('carry every operation, as promises and in batches', () => runGuest('traffic.test.mjs'));
   it('make every object that rxe has', () => runGuest('objects.test.mjs'));
-  it('keep and end them as they should', () => runGuest('lifetime.test.mjs'));
-  it('survive what programs do to them', () => runGuest('robust.test.mjs'));
-  it('tell of a migration', () => runGuest('migration.test.mjs', { least: 3 }));
-  it('take steps in any order', () => runGuest('orders.test.mjs', { flags: ['--expose-gc'], least: 1 }));
-  it('connect by rdma_cm', () => runGuest('rdmacm.test.mjs'));
   it('outlast a device that goes', () => runGuest('removal.test.mjs', { least: 4 }));
 
   it('carry every operation from and to pyverbs', async () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
-import type { NodeName } from '../support/lab.js';
+import { type NodeName, workload } from '../support/lab.js';
 import { migrateFails } from '../support/migrate.js';
 import { isRefused } from '../support/refused.js';
 import { whenImagesArrive } from '../support/sabotage.js';
-import { runsOn, startTraffic } from '../support/traffic.js';
+import { qpStates, runsOn, startTraffic } from '../support/traffic.js';
 
 const PLUGIN = '/usr/lib/criu/roam_rdma_plugin.so';
 
@@ -22,6 +22,24 @@ describe('a move that fails, in rarer ways', () => {
     await sabotage.undo();
     expect(error.phase).toBe('restore');
     expect(error.message).not.toBe('');
+    await runsOn(test);
+  });
+
+  it('restore: the QP number was taken in the meantime', async () => {
+    const test = await startTraffic();
+    const qpn = Number(Object.keys(await qpStates('a'))[0]);
+    // The next QP at the destination gets the number that the moving one has.
+    const take = `echo ${qpn - 1} >/proc/sys/net/rdma_rxe/last_qpn; setsid ${workload('unsupported')} uc >/root/taker.out 2>&1 </dev/null &
+      until grep -q running /root/taker.out; do sleep 0.1; done`;
+    const sabotage = await whenImagesArrive(
+      'b',
+      take,
+      'kill -USR1 $(pidof unsupported); echo 8192 >/proc/sys/net/rdma_rxe/last_qpn',
+    );
+    const error = await migrateFails('a', test.mover.pid, { to: 'b' });
+    await sabotage.undo();
+    expect(error.phase).toBe('restore');
+    expect(error.message).toContain(String(qpn));
     await runsOn(test);
   });
 
