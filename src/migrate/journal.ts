@@ -1,6 +1,7 @@
 // What each host remembers of a migration, so that whoever comes later can finish or undo it.
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { RoamError } from '../errors.js';
+import type { Reservation } from '../rxe/index.js';
 import type { Cidr } from './address.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';
@@ -57,6 +58,8 @@ export interface JournalEntry {
   locked?: boolean;
   /** Destination: connections whose packets are dropped until the commit. */
   connections?: TcpEnds[];
+  /** Destination: QPs for which it answers while they are on neither host. */
+  reservations?: Reservation[];
   /** Destination: carried files, and whether there was another one at their place. */
   files?: { path: string; existed: boolean }[];
   /** Destination: the copy is made from this moment on, clock ticks since boot. */

@@ -6,6 +6,7 @@ import { TcpLock } from './agent/network.js';
 import { resumeTree } from './agent/tasks.js';
 import { announceStay } from './announce.js';
 import { removeNetworkLock } from './dump.js';
+import { reserveHere } from './hold.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
 import { processTree } from './proc.js';
@@ -93,7 +94,7 @@ async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): 
 }
 
 async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
-  const { id, dir, connections, files = [], address } = entry;
+  const { id, dir, connections, reservations, files = [], address } = entry;
   await steps.do('ending CRIU', async () => {
     for (const task of await criuIn(dir)) await endTask(task, CRIU_GRACE_MS);
   });
@@ -104,6 +105,7 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
   });
   if (address && localAddresses().some(({ ip, dev }) => ip === address.cidr.ip && dev === address.dev))
     await steps.do('giving the address back', () => removeAddress(address.cidr, address.dev));
+  if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));
   if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections).abandon());
   for (const file of files) await steps.do(`putting ${file.path} back`, () => putBack(file, id));
 }

@@ -116,6 +116,7 @@ export class AgentSession {
       return null;
     },
     reserve: async ({ reservations, holdMs }) => {
+      await this.#journal?.mark({ reservations });
       this.#undo.push({ what: 'ending reservations', fn: () => reserveHere(reservations, 0) });
       await reserveHere(reservations, holdMs);
       return null;
