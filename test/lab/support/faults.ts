@@ -6,7 +6,7 @@ import { goodVerdicts, progresses, signal, startWorkload, type Workload } from '
 /** Phases in which something can go wrong, and what the progress tells just before. */
 export const AFTER = {
   prepare: 'preflight',
-  dump: 'prepare',
+  dump: 'announce',
   transfer: 'dump',
   address: 'transfer',
   restore: 'address',
