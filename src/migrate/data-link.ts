@@ -10,6 +10,9 @@ import { start } from './run.js';
 
 const CONNECT_INTERVAL_MS = 20;
 
+/** The agent starts a program for each connection. */
+const READY_TIMEOUT_MS = 60_000;
+
 /** One connection for each forwarded stream; an own master, whatever the user's configuration shares. */
 const FORWARD_OPTIONS = [
   '-o',
@@ -66,11 +69,14 @@ export class DataLink {
     // What was wrong with it shows where it is used: its end is an error there.
     socket.on('error', () => {});
     socket.write(`${JSON.stringify(order)}\n`);
+    const timer = setTimeout(() => socket.destroy(), READY_TIMEOUT_MS);
     const ready = new Promise<boolean>((resolve) => {
       socket.once('readable', () => resolve(socket.read(READY_LENGTH) !== null));
       socket.once('close', () => resolve(false));
     });
-    if (await ready) return socket;
+    const accepted = await ready;
+    clearTimeout(timer);
+    if (accepted) return socket;
     socket.destroy();
     throw await this.#failure();
   }

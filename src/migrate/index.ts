@@ -105,7 +105,15 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     });
     const { agent, criu } = checked;
     const pace = options.bandwidth ? { pace: limitRate(options.bandwidth) } : {};
-    const pages = new PageStream({ ...prepared, agent, host: to, criu, ...pace });
+    const { signal } = options;
+    const pages = new PageStream({
+      ...prepared,
+      agent,
+      host: to,
+      criu,
+      ...pace,
+      ...(signal ? { signal } : {}),
+    });
     if (checked.sync.length > 0)
       await phases.run(
         'sync',

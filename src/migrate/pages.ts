@@ -19,6 +19,8 @@ export interface PageStreamContext {
   dir: string;
   /** criu binary. */
   criu: string;
+  /** Aborted: whatever is under way ends. */
+  signal?: AbortSignal;
   /** Called before bytes are written, and may delay them. */
   pace?: (bytes: number) => Promise<void>;
 }
@@ -56,10 +58,13 @@ export class PageStream {
     { images, parent, last }: { images: string; parent?: string | undefined; last: boolean },
     request: (page: PageRequest) => Promise<void>,
   ): Promise<PageRound> {
-    const { link, dir, criu: path, pace } = this.c;
+    const { link, dir, criu: path, pace, signal } = this.c;
     const imagesDir = `${dir}/${images}`;
     await mkdir(imagesDir, { recursive: true, mode: 0o700 });
+    if (signal?.aborted) throw new RoamError('INTERRUPTED', 'interrupted');
     const server = await link.connect({ kind: 'pages', images, ...(parent ? { parent } : {}) });
+    const hangUp = () => server.destroy();
+    signal?.addEventListener('abort', hangUp);
     try {
       await using criu = await Criu.swrk({ path, pages: true });
       const { socket, fd } = criu.pages;
@@ -79,6 +84,7 @@ export class PageStream {
       });
       return await sent;
     } finally {
+      signal?.removeEventListener('abort', hangUp);
       server.destroy();
     }
   }
@@ -86,7 +92,8 @@ export class PageStream {
   /** Who broke the stream first: what CRIU says of a page server that hung up is a consequence. */
   async #cause(error: unknown, broken: unknown, images: string): Promise<unknown> {
     if (!(broken instanceof PageStreamError) || broken.side === 'criu') return error;
-    const { host, agent } = this.c;
+    const { host, agent, signal } = this.c;
+    if (signal?.aborted) return new RoamError('INTERRUPTED', 'interrupted', { cause: error });
     if (broken.side === 'memory') return new RoamError('MEMORY_UNREADABLE', broken.message, { cause: error });
     const reason = await agent.request('pagesEnd', { images }).catch((gone: Error) => gone.message);
     return new RoamError('TRANSFER_FAILED', `at ${host}: ${reason ?? broken.message}`, {

@@ -1,21 +1,21 @@
 // What was sent of one memory, page by page, without keeping the pages.
-import crypto from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import xxhash from 'xxhash-wasm';
 
-/** Bytes kept of a page's digest. Two different pages that share it would be a changed page not sent. */
-const DIGEST = 16;
 const FREE = -1;
 const FIRST_SIZE = 1024;
 
-/** 128 bits of SHA-1: as good as chance allows, and the fastest that every Node.js and processor has. */
-export function digestOf(page: Buffer): Buffer {
-  return sha1(page).subarray(0, DIGEST);
-}
+/**
+ * Digest of a page. A page that changed to one with the same digest would not be sent: one chance in 2^64 for
+ * each change. The seed is new for each migration, so that nobody can write pages for which it is more.
+ */
+export type Digest = (page: Uint8Array) => bigint;
 
-/** Node.js before 20.12 has no function for it, and an object for each page costs as much as the digest. */
-const sha1: (page: Buffer) => Buffer =
-  crypto.hash === undefined
-    ? (page) => crypto.createHash('sha1').update(page).digest()
-    : (page) => crypto.hash('sha1', page, 'buffer');
+export async function makeDigest(): Promise<Digest> {
+  const { h64Raw } = await xxhash();
+  const seed = randomBytes(8).readBigUInt64LE();
+  return (page) => h64Raw(page, seed);
+}
 
 /**
  * Page number -> digest and the round in which CRIU last listed the page.
@@ -25,17 +25,17 @@ const sha1: (page: Buffer) => Buffer =
 export class PageDigests {
   #keys = new Float64Array(FIRST_SIZE).fill(FREE);
   #rounds = new Uint32Array(FIRST_SIZE);
-  #digests = Buffer.alloc(FIRST_SIZE * DIGEST);
+  #digests = new BigUint64Array(FIRST_SIZE);
   #used = 0;
 
   /** Digest of the page if CRIU listed it in that round. */
-  get(page: number, round: number): Buffer | undefined {
+  get(page: number, round: number): bigint | undefined {
     const slot = this.#slot(page);
     if (this.#keys[slot] === FREE || this.#rounds[slot] !== round) return undefined;
-    return this.#digests.subarray(slot * DIGEST, (slot + 1) * DIGEST);
+    return this.#digests[slot];
   }
 
-  set(page: number, digest: Buffer, round: number): void {
+  set(page: number, digest: bigint, round: number): void {
     if (this.#used * 2 >= this.#keys.length) this.#grow();
     this.#put(page, digest, round);
   }
@@ -46,12 +46,12 @@ export class PageDigests {
     if (this.#keys[slot] !== FREE) this.#rounds[slot] = round;
   }
 
-  #put(page: number, digest: Buffer, round: number): void {
+  #put(page: number, digest: bigint, round: number): void {
     const slot = this.#slot(page);
     if (this.#keys[slot] === FREE) this.#used++;
     this.#keys[slot] = page;
     this.#rounds[slot] = round;
-    digest.copy(this.#digests, slot * DIGEST, 0, DIGEST);
+    this.#digests[slot] = digest;
   }
 
   /** Where the page is, or would be. The table is never full. */
@@ -66,11 +66,10 @@ export class PageDigests {
     const [keys, rounds, digests] = [this.#keys, this.#rounds, this.#digests];
     this.#keys = new Float64Array(keys.length * 2).fill(FREE);
     this.#rounds = new Uint32Array(keys.length * 2);
-    this.#digests = Buffer.alloc(digests.length * 2);
+    this.#digests = new BigUint64Array(keys.length * 2);
     this.#used = 0;
     keys.forEach((page, slot) => {
-      if (page !== FREE)
-        this.#put(page, digests.subarray(slot * DIGEST, (slot + 1) * DIGEST), rounds[slot] ?? 0);
+      if (page !== FREE) this.#put(page, digests[slot] ?? 0n, rounds[slot] ?? 0);
     });
   }
 }

@@ -1,6 +1,6 @@
 // Stands between a CRIU that dumps and the page server: what the other side has already is not sent again.
 import type { Duplex } from 'node:stream';
-import { digestOf, PageDigests } from './digests.js';
+import { type Digest, makeDigest, PageDigests } from './digests.js';
 import {
   COMMAND,
   carriesPages,
@@ -55,6 +55,7 @@ export interface RoundOptions {
  */
 export class PageFilter {
   readonly #sent = new Map<bigint, PageDigests>();
+  #digest?: Digest;
 
   /**
    * One round, from CRIU's first command to its last.
@@ -64,7 +65,8 @@ export class PageFilter {
    * @throws PageStreamError when either side hangs up in the middle
    */
   async round(criu: Duplex, server: Duplex, options: RoundOptions): Promise<PageRound> {
-    const pass = new Pass(criu, server, this.#sent, options);
+    this.#digest ??= await makeDigest();
+    const pass = new Pass(criu, server, this.#sent, this.#digest, options);
     try {
       await pass.run();
     } finally {
@@ -95,6 +97,7 @@ class Pass {
     private readonly criu: Duplex,
     private readonly server: Duplex,
     private readonly sent: Map<bigint, PageDigests>,
+    private readonly digest: Digest,
     private readonly options: RoundOptions,
   ) {
     this.#commands = new ExactReader(criu);
@@ -142,9 +145,9 @@ class Pass {
       await this.#runs({ ...header, command: PageCommand.addFlags }, first, data, (i) => {
         const before = known.get(first + i, round - 1);
         // What nobody will ask about again needs no digest.
-        if (last && !before) return true;
-        const digest = digestOf(pageOf(data, i));
-        const changed = !before?.equals(digest);
+        if (last && before === undefined) return true;
+        const digest = this.digest(pageOf(data, i));
+        const changed = before !== digest;
         if (changed) known.set(first + i, digest, round);
         else known.keep(first + i, round);
         return changed;
@@ -174,7 +177,7 @@ class Pass {
           data,
           (i) => {
             const before = known.get(first + i, round - 1);
-            return !before?.equals(digestOf(pageOf(data, i)));
+            return before !== this.digest(pageOf(data, i));
           },
         );
       }
