@@ -42,6 +42,7 @@ export {
   PHASES,
   type PhaseName,
   type PhaseRecord,
+  type PreCopyOptions,
   type PreCopyRound,
   PreflightError,
   type RecoverOptions,

@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os';
 import { type RestartedCall, restartInterruptedCalls } from '../criu/index.js';
-import { CriuError, MigrationError, RoamError } from '../errors.js';
+import { CriuError, RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import { filesToCarry } from './carry.js';
@@ -13,17 +13,19 @@ import { DUMP_LOG, dumpTree } from './dump.js';
 import { FloatingAddress } from './floating.js';
 import { type Frozen, frozenObjects, readFrozen } from './frozen.js';
 import { holdTime, reservationsOf, reserveHere } from './hold.js';
+import { subjectOf } from './inspect.js';
 import { keepCriuLog } from './logs.js';
 import type { PageStream } from './pages.js';
 import type { Phases } from './phases.js';
 import { fateOf, lives } from './proc.js';
 import { resumeContexts } from './rdma.js';
-import { unsettledQps } from './settle.js';
+import { settle } from './settle.js';
 import type { SourceFacts } from './source.js';
 import { syncAll } from './sync.js';
 import { sameEnds } from './tcp.js';
 import { sendImages } from './transfer.js';
 import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects, PreCopyRound } from './types.js';
+import { verifyCopy } from './verify.js';
 
 /** A large process takes its time to die. */
 const FATE_TIMEOUT_MS = 30_000;
@@ -76,7 +78,7 @@ export class Move {
     phases.committed();
     await this.#resume();
     await phases
-      .run('settle', options.to, () => this.#settle())
+      .run('settle', options.to, () => settle(this.c.agent, this.#frozen, phases, options.settleTimeoutMs))
       .catch((error: Error) => {
         // The process runs over there: what is not known is told, and the rest is still cleaned up.
         phases.warn(`${options.to}: ${error.message}`);
@@ -181,7 +183,11 @@ export class Move {
     await phases.run('restore', to, () =>
       agent.request('restore', { shellJob: source.shellJob, tcpClose, pids: this.#frozen.pids }),
     );
-    await phases.run('verify', to, () => this.#verify());
+    await phases.run('verify', to, async () => {
+      await verifyCopy(agent, this.#frozen, to);
+      phases.throwIfAborted();
+      await agent.request('arm', {});
+    });
   }
 
   async #moveAddress(): Promise<void> {
@@ -196,25 +202,6 @@ export class Move {
       await agent.request('reserve', { reservations, holdMs: this.#maxHoldMs });
     }
     this.#address = await this.#floating?.move(source.hostname, destination.hostname, options.ipDevice);
-  }
-
-  async #verify(): Promise<void> {
-    const { agent, options, phases } = this.c;
-    const { contexts, notPinned, notStopped } = await agent.request('verify', { pids: this.#frozen.pids });
-    const expected = this.#frozen.contexts;
-    const complaints = [
-      ...(contexts === expected ? [] : [`${contexts} RDMA contexts were restored, ${expected} were dumped`]),
-      ...notPinned,
-      ...notStopped.map((qpn) => `QP ${qpn} runs already`),
-    ];
-    if (complaints.length > 0) {
-      throw new MigrationError('verify', complaints.join('; '), {
-        host: options.to,
-        remedy: 'see the log of the restore: run again with --keep-images',
-      });
-    }
-    phases.throwIfAborted();
-    await agent.request('arm', {});
   }
 
   async #resume(): Promise<void> {
@@ -235,16 +222,6 @@ export class Move {
     return Math.round(performance.now() - this.#frozenAt);
   }
 
-  async #settle(): Promise<void> {
-    const { phases, agent, options } = this.c;
-    if (this.#frozen.contexts === 0) return;
-    const waiting = await unsettledQps(agent, this.#frozen.pids, options.settleTimeoutMs);
-    if (waiting.length > 0)
-      phases.warn(
-        `no acknowledgement of Resume yet for QP ${waiting.join(', ')}: their peers are unreachable or gone`,
-      );
-  }
-
   /** CRIU ends a failed post-dump as a success for plugins, so that the QPs are not resumed by the plugin. */
   async #resumeSource(): Promise<void> {
     if (this.#frozen.contexts === 0) return;
@@ -253,16 +230,12 @@ export class Move {
   }
 
   #report(): MigrationReport {
-    const { source, destination, options, phases } = this.c;
+    const { options, phases } = this.c;
     return {
       ok: true,
       startedAt: phases.startedAt,
-      target: options.target,
-      pid: source.pid,
+      ...subjectOf(options.target, this.c),
       pids: this.#frozen.pids,
-      comm: source.tasks[0]?.comm ?? '',
-      source: source.hostname,
-      destination: destination.hostname,
       ...(this.#address ? { address: this.#address } : {}),
       phases: phases.records,
       frozenAtMs: phases.known.frozenAtMs ?? 0,
@@ -272,7 +245,6 @@ export class Move {
       carried: this.#carried,
       restartedCalls: this.#restarted,
       objects: this.#objects,
-      versions: { source: source.host.versions, destination: destination.versions },
       warnings: phases.warnings,
     };
   }

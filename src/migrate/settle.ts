@@ -1,21 +1,29 @@
 // After the process runs at the destination: its peers have to say that they know where it is.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from './agent/client.js';
+import type { Frozen } from './frozen.js';
+import type { Phases } from './phases.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const POLL_MS = 100;
 
 /**
- * Resolves when every peer has acknowledged Resume, or with the QPNs that still wait when the time is over: a
- * peer that does not is reported, not waited for without end.
+ * Waits until every peer has acknowledged Resume. One that does not in time is told of, not waited for without
+ * end.
  */
-export async function unsettledQps(
+export async function settle(
   agent: AgentClient,
-  pids: number[],
+  { contexts, pids }: Frozen,
+  phases: Phases,
   timeoutMs = DEFAULT_TIMEOUT_MS,
-): Promise<number[]> {
+): Promise<void> {
+  if (contexts === 0) return;
   for (const deadline = performance.now() + timeoutMs; ; await sleep(POLL_MS)) {
     const waiting = await agent.request('resuming', { pids });
-    if (waiting.length === 0 || performance.now() > deadline) return waiting;
+    if (waiting.length === 0) return;
+    if (performance.now() < deadline) continue;
+    const qpns = waiting.join(', ');
+    phases.warn(`no acknowledgement of Resume yet for QP ${qpns}: their peers are unreachable or gone`);
+    return;
   }
 }
