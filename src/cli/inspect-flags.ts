@@ -10,7 +10,7 @@ export interface InspectFlags {
   criu: string;
   tcpClose?: boolean;
   carryLimit: number;
-  sync: string[];
+  sync?: string[];
   json?: boolean;
 }
 
@@ -18,7 +18,7 @@ const MIB = 1048576;
 
 const words = (text: string): string[] => text.split(' ').filter(Boolean);
 
-const append = (path: string, before: string[]): string[] => [...before, path];
+const append = (path: string, before: string[] = []): string[] => [...before, path];
 
 /** A number for an option, 0 or more. @throws CommanderError that names the option */
 export function amount(text: string): number {
@@ -34,12 +34,7 @@ export function inspectFlags(command: Command): Command {
     .option('--ip <address/prefix>', 'an address that moves with the process')
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
-    .option(
-      '--sync <path>',
-      'a directory that rsync brings there, again in the freeze (repeatable)',
-      append,
-      [],
-    )
+    .option('--sync <path>', 'a directory that rsync brings there, again in the freeze (repeatable)', append)
     .option('--ssh <command>', 'ssh command with its options', 'ssh')
     .option('--remote-roam <command>', 'roam at the destination', 'roam')
     .option('--criu <path>', 'criu binary on both hosts', 'criu')
@@ -56,6 +51,6 @@ export function inspectOptions(target: string, flags: InspectFlags): InspectOpti
     criu: flags.criu,
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,
-    sync: flags.sync,
+    sync: flags.sync ?? [],
   };
 }

@@ -25,6 +25,9 @@ const FORWARD_OPTIONS = [
   'ControlPath=none',
 ];
 
+/** The remote command ends with its input, hence ssh with this process, however that ends. */
+const LIVES_WITH_US = 'exec cat >/dev/null';
+
 /** Forwards a unix socket of this host to the agent's, by ssh(1) `-L`. */
 export class DataLink {
   private constructor(
@@ -43,9 +46,8 @@ export class DataLink {
   static async open(host: string, ssh: string[], dir: string, remotePath: string): Promise<DataLink> {
     const [file = 'ssh', ...options] = ssh;
     const path = `${dir}/link.sock`;
-    const forward = ['-N', '-L', `${path}:${remotePath}`, ...FORWARD_OPTIONS];
-    const started = start(file, [...options, ...SSH_OPTIONS, ...forward, '--', host]);
-    started.child.stdin.end();
+    const forward = ['-L', `${path}:${remotePath}`, ...FORWARD_OPTIONS];
+    const started = start(file, [...options, ...SSH_OPTIONS, ...forward, '--', host, LIVES_WITH_US]);
     started.child.stdout.resume();
     const link = new DataLink(host, path, started, text(started.child.stderr));
     let ended = false;
