@@ -9,7 +9,7 @@ import { runsOn, startTraffic } from './support/traffic.js';
 describe('a move that fails leaves the source running and its peers served', () => {
   useSweptLab();
 
-  it('transfer: the destination has no room left', async () => {
+  it('dump: the destination has no room left', async () => {
     const test = await startTraffic();
     const sabotage = await whenImagesArrive(
       'b',
@@ -19,7 +19,7 @@ describe('a move that fails leaves the source running and its peers served', () 
     const extra = ['--report', '/root/failed.html', '--support-bundle', '/root/failed.tgz'];
     const error = await migrateFails('a', test.mover.pid, { to: 'b', extra });
     await sabotage.undo();
-    expect(error.phase).toBe('transfer');
+    expect(error.phase).toBe('dump');
     expect(error.message).toMatch(/no space|wrote only/i);
     expect(await script('a', 'grep -c "What was rolled back" /root/failed.html')).toBe('1');
     expect(await script('a', 'stat -c %a /root/failed.tgz')).toBe('600');
