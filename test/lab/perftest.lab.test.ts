@@ -2,8 +2,6 @@ import { describe, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
 import { itMoves, runMigration } from './support/perftest.js';
 
-const MIB = 1048576;
-
 describe('an unmodified perftest moves in mid-transfer', () => {
   useSweptLab();
 
@@ -19,10 +17,8 @@ describe('an unmodified perftest moves in mid-transfer', () => {
       size: 8192,
       seconds: 35,
     },
-    { tool: 'ib_write_bw', moving: 'server', address: 'floating', size: MIB },
     { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
     { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },
-    { tool: 'ib_atomic_bw', moving: 'server', address: 'floating' },
   ]);
 
   it('two nodes: the server moves to the host of its client', async () => {

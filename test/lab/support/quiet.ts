@@ -129,6 +129,8 @@ export async function absentPartner(): Promise<void> {
     );
     await script('c', 'ip neigh flush dev eth0');
     await signal(test.stayer, 'USR1');
+    for (let tries = 0; (await migrationStates('c'))[0] !== 'paused' && tries < 20; tries++)
+      await script('c', 'sleep 0.3');
     await script('c', 'sleep 2.5');
     expect(await migrationStates('c'), 'longer than its own retries last').toEqual(['paused']);
     await endsWithRetryExceeded();
