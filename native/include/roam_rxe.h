@@ -19,9 +19,9 @@
 
 #include <linux/types.h>
 
-#define ROAM_RXE_ABI_VERSION	3
+#define ROAM_RXE_ABI_VERSION	4
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
-#define ROAM_RXE_DUMP_VERSION	3
+#define ROAM_RXE_DUMP_VERSION	4
 
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
@@ -98,6 +98,9 @@ struct roam_rxe_query {
 	__u64 nak_stopped_sent, nak_stopped_rcvd;	/* device counters */
 	__u64 resume_sent, resume_rcvd;
 	__u64 resume_acked, resume_refused;
+	__u64 resume_forwarded;
+	__u64 unauthentic;	/* messages that were dropped for their tag */
+	__u64 key_id;		/* tells keys apart (net.rdma_rxe.key); 0: none */
 };
 
 enum roam_rxe_ctx_state {
@@ -215,8 +218,9 @@ struct roam_rxe_announced {
 /*
  * Requests of the QP's peer that find no QP are answered NAK-stopped on its
  * behalf, until it is resumed on this device, or for hold_ms.  A peer on this
- * very device is paused at once.  One for each QPN: a later one takes the place
- * of an earlier one.  -EINVAL: none of them was made; -ENOSPC: too many.
+ * very device is paused at once.  With a GID in forward, the peer's Resume goes
+ * on to there.  One for each QPN: a later one takes the place of an earlier one.
+ * -EINVAL: none of them was made; -ENOSPC: too many.
  */
 struct roam_rxe_reservation {
 	__u32 qpn;
@@ -224,6 +228,7 @@ struct roam_rxe_reservation {
 	__u32 epoch;		/* of the stop, as LIST tells it while the QP is stopped */
 	__u32 hold_ms;		/* up to a day; 0: cancelled */
 	__u8  peer_gid[16];
+	__u8  forward[16];	/* where the QP will be; zeros: not known */
 };
 
 /* ---- dump: one roam_rxe_dump_hdr, then records, each 8-byte aligned ---- */
@@ -353,6 +358,8 @@ struct roam_rxe_qp {
 	__u32 migr_state;
 	__u32 epoch;		/* counts this QP's stops: told in NAK-stopped and Resume */
 	__u32 peer_epoch;	/* the last one that the peer's Resume told */
+	__u32 nak_epoch;	/* 24 bits, of the stop that the peer's NAK-stopped told, while PAUSED */
+	__u32 reserved;
 	struct roam_rxe_queue sq, rq;
 	/* roam_rxe_res[res_count], recv_wqe_len bytes (padded to 8),
 	 * sq.buf_size bytes (padded to 8), rq.buf_size bytes */

@@ -45,10 +45,11 @@ int rxe_client_reserve(int fd, const struct roam_rxe_reservation *list, size_t c
 /* *out starts with a struct roam_rxe_dump_hdr and is free()d by the caller. */
 int rxe_client_dump(int fd, void **out, size_t *len);
 
-/* An MR that the device may write to. */
+/* The memory of an MR. */
 struct rxe_client_memory {
 	uint64_t start;		/* user address */
 	uint64_t length;
+	bool writable;		/* by the device */
 };
 
 /* Those of a context whose QPs are stopped; *out is free()d by the caller. */

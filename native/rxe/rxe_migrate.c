@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Lifetimes of what live migration adds to the module, its devices, contexts
- * and QPs, and the sysctls net.rdma_rxe.last_qpn, last_mrn and max_hold_ms.
+ * and QPs, and the sysctls net.rdma_rxe.last_qpn, last_mrn, max_hold_ms, key
+ * and key_id.
  */
 #include <linux/sched/mm.h>
 #include <linux/sysctl.h>
@@ -95,6 +96,16 @@ static struct ctl_table rxe_migr_table[] = {
 		.proc_handler	= proc_douintvec_minmax,
 		.extra1		= SYSCTL_ONE,
 		.extra2		= &rxe_migr_hold_ceiling,
+	},
+	{
+		.procname	= "key",
+		.mode		= 0200,
+		.proc_handler	= rxe_migr_proc_key,
+	},
+	{
+		.procname	= "key_id",
+		.mode		= 0444,
+		.proc_handler	= rxe_migr_proc_key_id,
 	},
 };
 
@@ -208,6 +219,7 @@ void rxe_migr_qp_reset_end(struct rxe_qp *qp)
 	qp->migr.peer_epoch = 0;
 	qp->migr.nak_epoch = 0;
 	qp->migr.news.pending = false;
+	qp->migr.answer.pending = false;
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 	rxe_migr_changed(qp);
 	mutex_unlock(&qp->migr.mutex);

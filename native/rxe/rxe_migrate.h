@@ -6,6 +6,7 @@
 #define RXE_MIGRATE_H
 
 #include <linux/capability.h>
+#include <linux/sysctl.h>
 #include <rdma/ib_pack.h>
 #include <rdma/uverbs_ioctl.h>
 
@@ -32,17 +33,28 @@
 struct rxe_migr_resume {
 	u8	version;
 	u8	type;
-	__be16	flags;		/* RXE_MIGR_NO_REQUESTER */
+	u8	flags;		/* RXE_MIGR_NO_REQUESTER */
+	u8	hops;		/* hosts that sent it on */
 	__be32	epoch;		/* of the QP that moved */
 	__be32	comp_psn;	/* its oldest unacknowledged PSN */
 	__be32	resp_psn;	/* the PSN that it expects next */
+	u8	origin[16];	/* GID of the sender, whoever sends it on */
+	__be64	tag;		/* rxe_migrate_auth.c; 0: no key */
 };
 
 enum {
-	RXE_MIGR_WIRE_VERSION	= 1,
+	RXE_MIGR_WIRE_VERSION	= 2,
 	RXE_MIGR_RESUME		= 1,
 	RXE_MIGR_RESUMED	= 2,
+	RXE_MIGR_NAK		= 3,		/* NAK-stopped, to the tag alone */
 	RXE_MIGR_NO_REQUESTER	= 1 << 0,	/* in RTR: comp_psn means nothing yet */
+	RXE_MIGR_MAX_HOPS	= 8,
+};
+
+/* From whom to whom a message goes. Addresses are GIDs: IPv4 is mapped. */
+struct rxe_migr_way {
+	u32		from_qpn, to_qpn;
+	struct in6_addr	saddr, daddr;
 };
 
 extern const struct uapi_definition rxe_migr_uapi_defs[];
@@ -79,6 +91,7 @@ int rxe_migr_pin(struct rxe_ucontext *uc);
 int rxe_migr_adopt_file(struct rxe_ucontext *uc, int fd);
 
 /* rxe_migrate_state.c: stop and resume */
+u32 rxe_migr_expected_psn(struct rxe_qp *qp);
 void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);
 int rxe_migr_mark_qp(struct rxe_qp *qp);
@@ -108,7 +121,27 @@ u32 rxe_migr_watched(struct rxe_ucontext *uc);
 /* rxe_migrate_track.c: registered memory during pre-copy */
 void rxe_migr_track_mr(struct rxe_dev *rxe, struct rxe_mr *mr);
 
+/* rxe_migrate_auth.c: who may say so */
+u64 rxe_migr_key_id(void);
+u64 rxe_migr_tag_resume(const struct rxe_migr_resume *msg, const struct rxe_migr_way *way);
+u64 rxe_migr_tag_nak(u32 psn, u32 epoch, const struct rxe_migr_way *way);
+bool rxe_migr_tag_ok(struct rxe_dev *rxe, u64 tag, u64 expected);
+int rxe_migr_proc_key(const struct ctl_table *table, int write, void *buffer,
+		      size_t *lenp, loff_t *ppos);
+int rxe_migr_proc_key_id(const struct ctl_table *table, int write, void *buffer,
+			 size_t *lenp, loff_t *ppos);
+
+/* rxe_migrate_packet.c: packets without a QP */
+void rxe_migr_addresses(const struct sk_buff *skb, struct in6_addr *saddr,
+			struct in6_addr *daddr);
+void rxe_migr_emit_nak(struct rxe_dev *rxe, struct net_device *ndev,
+		       const struct rxe_migr_way *way, u32 psn, u32 epoch);
+void rxe_migr_emit_resume(struct rxe_dev *rxe, struct net_device *ndev,
+			  const struct rxe_migr_way *way, struct rxe_migr_resume *msg);
+
 /* rxe_migrate_wire.c: packets */
+bool rxe_migr_resume_ok(struct rxe_pkt_info *pkt, const struct sk_buff *skb,
+			u32 from_qpn, u32 to_qpn);
 bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb);
 int rxe_migr_send_nak(struct rxe_qp *qp, u32 psn);
 int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch);
@@ -139,6 +172,14 @@ static inline struct rxe_ucontext *rxe_migr_uc(struct uverbs_attr_bundle *attrs)
 static inline bool rxe_migr_privileged(void)
 {
 	return checkpoint_restore_ns_capable(&init_user_ns);
+}
+
+/* The same for a method that not everyone may call. */
+static inline struct rxe_ucontext *rxe_migr_privileged_uc(struct uverbs_attr_bundle *attrs)
+{
+	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+
+	return IS_ERR(uc) || rxe_migr_privileged() ? uc : ERR_PTR(-EPERM);
 }
 
 #define RXE_MIGR_REQ(type)						\

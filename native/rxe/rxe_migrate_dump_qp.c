@@ -145,6 +145,7 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 		.migr_state = qp->migr.flags & RXE_MIGR_STATES,
 		.epoch = qp->migr.epoch,
 		.peer_epoch = qp->migr.peer_epoch,
+		.nak_epoch = qp->migr.nak_epoch,
 	};
 	size_t start = buf->len;
 	u32 i;

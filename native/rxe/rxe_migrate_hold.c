@@ -37,7 +37,9 @@ void rxe_migr_pause(struct rxe_qp *qp, u32 epoch)
 	if (psn_compare(epoch, qp->migr.peer_epoch & AETH_MSN_MASK) > 0) {
 		changes = !(qp->migr.flags & ROAM_RXE_PAUSED);
 		begins = changes || psn_compare(epoch, qp->migr.nak_epoch) > 0;
-		qp->migr.nak_epoch = epoch;
+		/* one that was overtaken by that of a later stop tells nothing new */
+		if (begins)
+			qp->migr.nak_epoch = epoch;
 		WRITE_ONCE(qp->migr.flags, qp->migr.flags | ROAM_RXE_PAUSED);
 	}
 	spin_unlock_irqrestore(&qp->migr.lock, irq);

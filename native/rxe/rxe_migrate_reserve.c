@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Reservations: who answers for a QP that is on its way between two hosts. The
- * first request for it that finds no QP is answered NAK-stopped all the same.
+ * first request for it that finds no QP is answered NAK-stopped all the same,
+ * and its peer's Resume goes on to where it is by then.
  */
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/udp.h>
-#include <net/ip.h>
 #include <net/ipv6.h>
-#include <net/ipv6_stubs.h>
-#include <net/route.h>
 
 #include "rxe.h"
 #include "rxe_migrate.h"
@@ -20,17 +15,17 @@
 #include <rdma/uverbs_named_ioctl.h>
 
 #define RXE_MIGR_MAX_RESERVED	16384
-#define RXE_MIGR_TTL		64
 
-/* Found by QPN under RCU; only answered changes after it is in the array. */
+/* Found by QPN under RCU; the last two change after it is in the array. */
 struct rxe_migr_reserved {
 	struct rcu_head		rcu;
 	u32			qpn;
 	u32			peer_qpn;
 	u32			epoch;		/* 24 bits */
 	struct in6_addr		peer;		/* IPv4-mapped for IPv4 */
+	struct in6_addr		forward;	/* any: not known */
 	unsigned long		until;
-	unsigned long		answered;	/* jiffies */
+	unsigned long		answered, forwarded;	/* jiffies */
 };
 
 void rxe_migr_reserve_init(struct rxe_dev *rxe)
@@ -114,148 +109,7 @@ static void rxe_migr_pause_local(struct rxe_dev *rxe,
 	rxe_put(qp);
 }
 
-/* ---- the answer; softirq ---- */
-
-static struct dst_entry *rxe_migr_route(struct sk_buff *to)
-{
-	struct net_device *ndev = to->dev;
-	struct dst_entry *dst;
-
-	if (to->protocol == htons(ETH_P_IP)) {
-		struct flowi4 fl = {
-			.flowi4_oif = ndev->ifindex,
-			.saddr = ip_hdr(to)->daddr,
-			.daddr = ip_hdr(to)->saddr,
-			.flowi4_proto = IPPROTO_UDP,
-		};
-		struct rtable *rt = ip_route_output_key(dev_net(ndev), &fl);
-
-		return IS_ERR(rt) ? NULL : &rt->dst;
-	} else {
-		struct flowi6 fl = {
-			.flowi6_oif = ndev->ifindex,
-			.saddr = ipv6_hdr(to)->daddr,
-			.daddr = ipv6_hdr(to)->saddr,
-			.flowi6_proto = IPPROTO_UDP,
-		};
-
-		dst = ipv6_stub->ipv6_dst_lookup_flow(dev_net(ndev), NULL, &fl, NULL);
-		if (IS_ERR(dst))
-			return NULL;
-		if (dst->error) {
-			dst_release(dst);
-			return NULL;
-		}
-		return dst;
-	}
-}
-
-/* Back to where "to" came from. */
-static void rxe_migr_put_ip(struct sk_buff *skb, struct sk_buff *to)
-{
-	if (to->protocol == htons(ETH_P_IP)) {
-		struct iphdr *iph = skb_push(skb, sizeof(*iph));
-
-		*iph = (struct iphdr) {
-			.version = IPVERSION,
-			.ihl = sizeof(*iph) / 4,
-			.tot_len = htons(skb->len),
-			.frag_off = htons(IP_DF),
-			.ttl = RXE_MIGR_TTL,
-			.protocol = IPPROTO_UDP,
-			.saddr = ip_hdr(to)->daddr,
-			.daddr = ip_hdr(to)->saddr,
-		};
-	} else {
-		struct ipv6hdr *ip6h = skb_push(skb, sizeof(*ip6h));
-
-		memset(ip6h, 0, sizeof(*ip6h));
-		ip6_flow_hdr(ip6h, 0, 0);
-		ip6h->payload_len = htons(skb->len - sizeof(*ip6h));
-		ip6h->nexthdr = IPPROTO_UDP;
-		ip6h->hop_limit = RXE_MIGR_TTL;
-		ip6h->saddr = ipv6_hdr(to)->daddr;
-		ip6h->daddr = ipv6_hdr(to)->saddr;
-	}
-	skb_reset_network_header(skb);
-	skb->protocol = to->protocol;
-}
-
-static struct sk_buff *rxe_migr_make_nak(struct rxe_pkt_info *req,
-					 struct sk_buff *to,
-					 const struct rxe_migr_reserved *r)
-{
-	const u8 opcode = IB_OPCODE_RC_ACKNOWLEDGE;
-	int len = rxe_opcode[opcode].length + RXE_ICRC_SIZE;
-	int head = LL_RESERVED_SPACE(to->dev) + sizeof(struct ipv6hdr) +
-		   sizeof(struct udphdr);
-	struct rxe_pkt_info pkt = {
-		.rxe = req->rxe,
-		.opcode = opcode,
-		.mask = rxe_opcode[opcode].mask | RXE_GRH_MASK,
-		.paylen = len,
-		.port_num = 1,
-		.psn = req->psn,
-	};
-	struct sk_buff *skb;
-	struct udphdr *udph;
-
-	skb = alloc_skb(head + len, GFP_ATOMIC);
-	if (!skb)
-		return NULL;
-	skb_reserve(skb, head);
-	skb->dev = to->dev;
-	pkt.hdr = skb_put_zero(skb, len);
-	bth_init(&pkt, opcode, 0, 0, 0, IB_DEFAULT_PKEY_FULL, r->peer_qpn, 0,
-		 req->psn);
-	aeth_set_syn(&pkt, AETH_NAK_STOPPED);
-	aeth_set_msn(&pkt, r->epoch);
-
-	udph = skb_push(skb, sizeof(*udph));
-	skb_reset_transport_header(skb);
-	udph->source = htons(ROCE_V2_UDP_DPORT);
-	udph->dest = htons(ROCE_V2_UDP_DPORT);
-	udph->len = htons(skb->len);
-	udph->check = 0;
-	rxe_migr_put_ip(skb, to);
-	/* covers the headers before it */
-	rxe_icrc_generate(skb, &pkt);
-	return skb;
-}
-
-static void rxe_migr_answer(struct rxe_pkt_info *req, struct sk_buff *to,
-			    const struct rxe_migr_reserved *r)
-{
-	struct net *net = dev_net(to->dev);
-	struct dst_entry *dst;
-	struct sk_buff *skb;
-
-	dst = rxe_migr_route(to);
-	if (!dst)
-		return;
-	skb = rxe_migr_make_nak(req, to, r);
-	if (!skb) {
-		dst_release(dst);
-		return;
-	}
-	skb_dst_set(skb, dst);
-	atomic64_inc(&req->rxe->migr.nak_sent);
-	if (skb->protocol == htons(ETH_P_IP))
-		ip_local_out(net, NULL, skb);
-	else
-		ip6_local_out(net, NULL, skb);
-}
-
-static bool rxe_migr_is_from_peer(const struct sk_buff *skb, const struct in6_addr *peer)
-{
-	struct in6_addr from;
-
-	if (skb->protocol == htons(ETH_P_IP))
-		ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, &from);
-	else
-		from = ipv6_hdr(skb)->saddr;
-	return ipv6_addr_equal(&from, peer);
-}
+/* ---- what it says and does; softirq ---- */
 
 /*
  * No QP of that number answers: there is none, or one that is being restored
@@ -274,32 +128,72 @@ static bool rxe_migr_is_away(struct rxe_dev *rxe, u32 qpn)
 	return away;
 }
 
+static void rxe_migr_answer(struct rxe_pkt_info *req, struct sk_buff *skb,
+			    const struct rxe_migr_reserved *r)
+{
+	struct rxe_migr_way back = { .from_qpn = r->qpn, .to_qpn = r->peer_qpn };
+
+	if (req->mask & RXE_LOOPBACK_MASK) {
+		rxe_migr_pause_local(req->rxe, r);
+		return;
+	}
+	rxe_migr_addresses(skb, &back.daddr, &back.saddr);
+	rxe_migr_emit_nak(req->rxe, skb->dev, &back, req->psn, r->epoch);
+}
+
+/* The sender's own address stays in it, and is what its receiver learns. */
+static void rxe_migr_forward(struct rxe_pkt_info *pkt, struct sk_buff *skb,
+			     const struct rxe_migr_reserved *r)
+{
+	struct rxe_migr_way on = { .from_qpn = r->peer_qpn, .to_qpn = r->qpn,
+				   .daddr = r->forward };
+	struct rxe_migr_resume msg;
+	struct in6_addr from;
+
+	memcpy(&msg, payload_addr(pkt), sizeof(msg));
+	if (msg.type != RXE_MIGR_RESUME || msg.hops >= RXE_MIGR_MAX_HOPS)
+		return;
+	rxe_migr_addresses(skb, &from, &on.saddr);
+	if (ipv6_addr_v4mapped(&on.saddr) != ipv6_addr_v4mapped(&on.daddr) ||
+	    ipv6_addr_equal(&on.saddr, &on.daddr))
+		return;
+	msg.hops++;
+	rxe_migr_emit_resume(pkt->rxe, skb->dev, &on, &msg);
+}
+
 /* A packet that no QP takes. Softirq, or a task of a QP of this device. */
 void rxe_migr_no_qp(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 {
+	bool resume = rxe_migr_is_resume(pkt);
 	struct rxe_dev *rxe = pkt->rxe;
 	struct rxe_migr_reserved *r;
 	unsigned long now = jiffies;
+	struct in6_addr from, to;
 	u32 qpn = bth_qpn(pkt);
 
-	if ((pkt->opcode & 0xe0) != IB_OPCODE_RC || !(pkt->mask & RXE_REQ_MASK) ||
-	    rxe_migr_is_resume(pkt))
+	if ((pkt->opcode & 0xe0) != IB_OPCODE_RC || !(pkt->mask & RXE_REQ_MASK))
 		return;
 
 	rcu_read_lock();
 	r = xa_load(&rxe->migr.reserved, qpn);
-	if (!r || time_after_eq(now, r->until) || !rxe_migr_is_from_peer(skb, &r->peer) ||
-	    !pkey_match(bth_pkey(pkt), IB_DEFAULT_PKEY_FULL) ||
+	if (!r || time_after_eq(now, r->until))
+		goto out;
+	/* A request comes from where the peer was at the stop, a Resume does not. */
+	rxe_migr_addresses(skb, &from, &to);
+	if (resume ? ipv6_addr_any(&r->forward) : !ipv6_addr_equal(&from, &r->peer))
+		goto out;
+	if (!pkey_match(bth_pkey(pkt), IB_DEFAULT_PKEY_FULL) ||
 	    !rxe_migr_is_away(rxe, qpn) || rxe_icrc_check(skb, pkt))
 		goto out;
 
-	/* A burst of requests is one question. */
-	if (xchg(&r->answered, now) == now)
-		goto out;
-	if (pkt->mask & RXE_LOOPBACK_MASK)
-		rxe_migr_pause_local(rxe, r);
-	else
+	if (resume) {
+		if (rxe_migr_resume_ok(pkt, skb, r->peer_qpn, r->qpn) &&
+		    xchg(&r->forwarded, now) != now)
+			rxe_migr_forward(pkt, skb, r);
+	} else if (xchg(&r->answered, now) != now) {
+		/* A burst of requests is one question. */
 		rxe_migr_answer(pkt, skb, r);
+	}
 out:
 	rcu_read_unlock();
 }
@@ -324,8 +218,10 @@ static int rxe_migr_reserve_one(struct rxe_dev *rxe, const struct roam_rxe_reser
 	r->peer_qpn = d->peer_qpn;
 	r->epoch = d->epoch & AETH_MSN_MASK;
 	memcpy(&r->peer, d->peer_gid, sizeof(r->peer));
+	memcpy(&r->forward, d->forward, sizeof(r->forward));
 	r->until = jiffies + msecs_to_jiffies(d->hold_ms);
 	r->answered = jiffies - 1;
+	r->forwarded = jiffies - 1;
 
 	rxe_migr_pause_local(rxe, r);
 	/* counted first: RESUME may take it out again at once */
@@ -372,7 +268,7 @@ static int rxe_migr_reserve(struct rxe_dev *rxe, const struct roam_rxe_reservati
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESERVE)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct roam_rxe_reservation *list;
 	struct roam_rxe_buf req;
 	size_t count;
@@ -380,8 +276,6 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESERVE)(struct uverbs_attr_bundle *at
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
 	if (err)
 		return err;

@@ -341,6 +341,7 @@ int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 	spin_lock_irqsave(&qp->migr.lock, irq);
 	qp->migr.epoch = p.d->epoch;
 	qp->migr.peer_epoch = p.d->peer_epoch;
+	qp->migr.nak_epoch = p.d->nak_epoch & AETH_MSN_MASK;
 	WRITE_ONCE(qp->migr.flags, (qp->migr.flags & ~(unsigned long)ROAM_RXE_PAUSED) |
 		   (p.d->migr_state & ROAM_RXE_PAUSED));
 	spin_unlock_irqrestore(&qp->migr.lock, irq);

@@ -126,17 +126,39 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 	return 0;
 }
 
+/* Packets to a peer on this device are looped back; that goes by its MAC. */
+static void rxe_migr_refresh_peer(struct rxe_qp *qp)
+{
+	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	const struct ib_gid_attr *attr;
+	struct rxe_av *av = &qp->pri_av;
+	struct net_device *ndev;
+
+	attr = rdma_find_gid_by_port(&rxe->ib_dev, (union ib_gid *)&av->grh.dgid,
+				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
+	if (!IS_ERR(attr)) {
+		rdma_put_gid_attr(attr);
+		ndev = rxe_ib_device_get_netdev(&rxe->ib_dev);
+		if (ndev) {
+			ether_addr_copy(av->dmac, ndev->dev_addr);
+			dev_put(ndev);
+		}
+	} else {
+		/* only compared with our own address, never sent to */
+		eth_zero_addr(av->dmac);
+	}
+}
+
 /*
  * The GID that the address vector names may have another index by now, or the
- * peer may have become local (its packets are looped back then): an address
- * that left this host and came back gets a new slot in the GID table.
+ * peer may have become local: an address that left this host and came back
+ * gets a new slot in the GID table.
  */
 static int rxe_migr_refresh_source(struct rxe_qp *qp)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
 	const struct ib_gid_attr *attr;
 	struct rxe_av *av = &qp->pri_av;
-	struct net_device *ndev;
 	union ib_gid gid;
 
 	if (av->network_type == RXE_NETWORK_TYPE_IPV4)
@@ -152,20 +174,7 @@ static int rxe_migr_refresh_source(struct rxe_qp *qp)
 	av->grh.sgid_index = attr->index;
 	rdma_put_gid_attr(attr);
 
-	attr = rdma_find_gid_by_port(&rxe->ib_dev, (union ib_gid *)&av->grh.dgid,
-				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
-	if (!IS_ERR(attr)) {
-		rdma_put_gid_attr(attr);
-		ndev = rxe_ib_device_get_netdev(&rxe->ib_dev);
-		if (ndev) {
-			ether_addr_copy(av->dmac, ndev->dev_addr);
-			dev_put(ndev);
-		}
-	} else {
-		/* only compared with our own address, never sent to */
-		eth_zero_addr(av->dmac);
-	}
-
+	rxe_migr_refresh_peer(qp);
 	sk_dst_reset(qp->sk->sk);
 	return 0;
 }
@@ -258,18 +267,18 @@ out:
 	mutex_unlock(&qp->migr.mutex);
 }
 
-static bool rxe_migr_take_news(struct rxe_qp *qp, struct rxe_migr_news *news)
+static bool rxe_migr_take_news(struct rxe_qp *qp, struct rxe_migr_news *slot,
+			       struct rxe_migr_news *news)
 {
 	unsigned long irq;
-	bool pending;
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
-	*news = qp->migr.news;
-	pending = news->pending;
-	qp->migr.news.pending = false;
+	*news = *slot;
+	slot->pending = false;
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 
-	return pending;
+	return news->pending && rxe_migr_connected(qp) &&
+	       !(qp->migr.flags & ROAM_RXE_STOPPED);
 }
 
 /* Unless the peer has said meanwhile that it is stopped again. */
@@ -284,20 +293,31 @@ static void rxe_migr_unpause(struct rxe_qp *qp, u32 epoch)
 	rxe_migr_changed(qp);
 }
 
+static bool rxe_migr_is_peer(struct rxe_qp *qp, const struct in6_addr *gid)
+{
+	return ipv6_addr_equal(gid, (struct in6_addr *)&qp->pri_av.grh.dgid);
+}
+
+/* Frozen. */
 static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *news)
 {
+	bool elsewhere = !rxe_migr_is_peer(qp, &news->origin);
 	struct rxe_av *av = &qp->pri_av;
 
-	if (news->network_type == RXE_NETWORK_TYPE_IPV4) {
-		av->dgid_addr._sockaddr_in.sin_addr.s_addr = news->saddr.s6_addr32[0];
-		ipv6_addr_set_v4mapped(news->saddr.s6_addr32[0],
-				       (struct in6_addr *)&av->grh.dgid);
-	} else {
-		av->dgid_addr._sockaddr_in6.sin6_addr = news->saddr;
-		memcpy(&av->grh.dgid, &news->saddr, sizeof(av->grh.dgid));
-	}
-	ether_addr_copy(av->dmac, news->smac);
+	memcpy(&av->grh.dgid, &news->origin, sizeof(av->grh.dgid));
+	if (av->network_type == RXE_NETWORK_TYPE_IPV4)
+		av->dgid_addr._sockaddr_in.sin_addr.s_addr = news->origin.s6_addr32[3];
+	else
+		av->dgid_addr._sockaddr_in6.sin6_addr = news->origin;
+	if (news->forwarded)
+		rxe_migr_refresh_peer(qp);
+	else
+		ether_addr_copy(av->dmac, news->smac);
 	sk_dst_reset(qp->sk->sk);
+
+	/* what this end has said itself went to where the peer was */
+	if (elsewhere && qp->migr.flags & ROAM_RXE_RESUMING)
+		mod_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
 }
 
 /* PSNs that the READs among the posted requests take; the ring is the application's to spoil. */
@@ -333,19 +353,40 @@ static u32 rxe_migr_answered_reads(struct rxe_qp *qp)
 }
 
 /*
+ * What the responder expects next, once it is through with a READ whose
+ * response it is streaming: of that the peer may have got a part. Holds
+ * migr.mutex; unless frozen, too old a value is possible, and is said again.
+ */
+u32 rxe_migr_expected_psn(struct rxe_qp *qp)
+{
+	const struct resp_res *res = READ_ONCE(qp->resp.res);
+	u32 psn = READ_ONCE(qp->resp.psn);
+	u32 next;
+
+	if (!res || res->type != RXE_READ_MASK)
+		return psn;
+	next = (res->last_psn + 1) & BTH_PSN_MASK;
+	return psn_compare(next, psn) > 0 ? next : psn;
+}
+
+/*
  * Both ends' PSNs must fit together: what either has not seen acknowledged is
- * what the other received last, and no more than can be under way.
+ * what the other received last, and no more than can be under way. The peer
+ * of a resuming QP sends again at once, and goes on while its answer waits
+ * here. Frozen.
  */
 static bool rxe_migr_psns_fit(struct rxe_qp *qp, const struct rxe_migr_news *news)
 {
+	u32 since = (qp->resp.psn - news->own_psn) & BTH_PSN_MASK;
 	u32 behind;
 
 	if (news->no_requester) {
 		if (qp->resp.psn != qp->attr.rq_psn)
 			return false;
 	} else {
-		behind = (qp->resp.psn - news->comp_psn) & BTH_PSN_MASK;
-		if (behind > RXE_MIGR_UNDER_WAY + rxe_migr_answered_reads(qp))
+		behind = (rxe_migr_expected_psn(qp) - news->comp_psn) & BTH_PSN_MASK;
+		if (behind > RXE_MIGR_UNDER_WAY + rxe_migr_answered_reads(qp) +
+			     min(since, RXE_MIGR_READ_PSNS_MAX))
 			return false;
 	}
 	if (qp_state(qp) < IB_QPS_RTS)
@@ -354,16 +395,13 @@ static bool rxe_migr_psns_fit(struct rxe_qp *qp, const struct rxe_migr_news *new
 	return behind <= RXE_MIGR_UNDER_WAY + rxe_migr_posted_reads(qp);
 }
 
-/* The peer has moved, or has come back to where it was. */
-void rxe_migr_news_work(struct work_struct *work)
+/* The peer has moved, or has come back to where it was. Holds migr.mutex. */
+static void rxe_migr_act_on_resume(struct rxe_qp *qp)
 {
-	struct rxe_qp *qp = container_of(work, struct rxe_qp, migr.news_work);
 	struct rxe_migr_news news;
 
-	mutex_lock(&qp->migr.mutex);
-	if (!rxe_migr_take_news(qp, &news) || !rxe_migr_connected(qp) ||
-	    qp->migr.flags & ROAM_RXE_STOPPED)
-		goto out;
+	if (!rxe_migr_take_news(qp, &qp->migr.news, &news))
+		return;
 
 	rxe_migr_freeze(qp);
 	/* An older stop's Resume came late: the peer is not there any more. */
@@ -371,7 +409,7 @@ void rxe_migr_news_work(struct work_struct *work)
 	    !rxe_migr_psns_fit(qp, &news)) {
 		rxe_migr_thaw(qp);
 		atomic64_inc(&to_rdev(qp->ibqp.device)->migr.resume_refused);
-		goto out;
+		return;
 	}
 	rxe_migr_set_peer(qp, &news);
 	/* Told once is told: a repeated Resume must not start a new retry. */
@@ -384,6 +422,35 @@ void rxe_migr_news_work(struct work_struct *work)
 	rxe_migr_thaw(qp);
 
 	rxe_migr_send_resume(qp, RXE_MIGR_RESUMED, news.epoch);
-out:
+}
+
+/* The peer has taken the Resume of this stop. Holds migr.mutex. */
+static void rxe_migr_act_on_answer(struct rxe_qp *qp)
+{
+	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	struct rxe_migr_news news;
+
+	if (!rxe_migr_take_news(qp, &qp->migr.answer, &news) ||
+	    !(qp->migr.flags & ROAM_RXE_RESUMING) || news.epoch != qp->migr.epoch)
+		return;
+
+	rxe_migr_freeze(qp);
+	if (rxe_migr_is_peer(qp, &news.origin) && rxe_migr_psns_fit(qp, &news)) {
+		atomic64_inc(&rxe->migr.resume_acked);
+		rxe_migr_set(qp, ROAM_RXE_RESUMING, 0);
+	} else {
+		atomic64_inc(&rxe->migr.resume_refused);
+	}
+	rxe_migr_thaw(qp);
+}
+
+/* Resume first: an answer counts from where the peer is now. */
+void rxe_migr_news_work(struct work_struct *work)
+{
+	struct rxe_qp *qp = container_of(work, struct rxe_qp, migr.news_work);
+
+	mutex_lock(&qp->migr.mutex);
+	rxe_migr_act_on_resume(qp);
+	rxe_migr_act_on_answer(qp);
 	mutex_unlock(&qp->migr.mutex);
 }

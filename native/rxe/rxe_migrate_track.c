@@ -68,12 +68,10 @@ static void rxe_migr_track(struct rxe_ucontext *uc)
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_TRACK)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	rxe_migr_track(uc);
 	return 0;
 }

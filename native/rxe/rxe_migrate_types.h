@@ -23,6 +23,8 @@ struct rxe_migr_dev {
 	atomic64_t		nak_sent, nak_rcvd;
 	atomic64_t		resume_sent, resume_rcvd;
 	atomic64_t		resume_acked, resume_refused;
+	atomic64_t		forwarded;	/* Resumes that were sent on */
+	atomic64_t		unauthentic;	/* messages with a wrong tag, or without the one that is due */
 	bool			tracked;	/* MRs are mapped by small pages; never unset */
 	struct xarray		reserved;	/* by QPN: struct rxe_migr_reserved */
 	atomic_t		nr_reserved;
@@ -46,21 +48,21 @@ struct rxe_migr_ctx {
 	const struct cred	*opener;	/* what the file had before PIN */
 };
 
-/* The peer's Resume as it came in, until the work item has acted on it. */
+/* The peer's Resume or Resumed as it came in, until the work item has acted on it. */
 struct rxe_migr_news {
 	bool			pending;
-	u8			network_type;
+	bool			forwarded;	/* smac is not the sender's */
 	u8			smac[6];
 	u32			epoch;
 	u32			comp_psn, resp_psn;	/* of the peer */
+	u32			own_psn;	/* resp.psn when it came in */
 	bool			no_requester;	/* comp_psn means nothing */
-	struct in6_addr		saddr;		/* IPv4 in the first word */
+	struct in6_addr		origin;		/* IPv4 is mapped */
 };
 
 /*
  * flags is read without a lock on every packet and written under both mutex
- * and lock, except that PAUSED is set, and RESUMING cleared, under lock alone
- * from softirq.
+ * and lock, except that PAUSED is set under lock alone from softirq.
  *
  * Invariant: while STOPPED is set and mutex is held by nobody, no task of
  * this QP changes anything that a dump contains.
@@ -72,9 +74,10 @@ struct rxe_migr_qp {
 	bool			dead;		/* no work may be queued any more */
 	u32			epoch;
 	u32			peer_epoch;
-	u32			nak_epoch;	/* 24 bits, of the last NAK-stopped that counted */
+	u32			nak_epoch;	/* 24 bits; only grows while PAUSED */
 	unsigned int		resume_tries;
-	struct rxe_migr_news	news;
+	struct rxe_migr_news	news;		/* Resume */
+	struct rxe_migr_news	answer;		/* Resumed */
 	struct work_struct	news_work;
 	struct delayed_work	resume_work;
 	unsigned long		hold_until;	/* jiffies; while PAUSED or RESUMING */

@@ -38,6 +38,9 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_QUERY)(struct uverbs_attr_bundle *attr
 	resp.resume_rcvd = atomic64_read(&dev->resume_rcvd);
 	resp.resume_acked = atomic64_read(&dev->resume_acked);
 	resp.resume_refused = atomic64_read(&dev->resume_refused);
+	resp.resume_forwarded = atomic64_read(&dev->forwarded);
+	resp.unauthentic = atomic64_read(&dev->unauthentic);
+	resp.key_id = rxe_migr_key_id();
 
 	return uverbs_copy_to(attrs, ROAM_RXE_ATTR_RESP, &resp, sizeof(resp));
 }
@@ -112,7 +115,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_CHECK)(struct uverbs_attr_bundle *attr
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_DUMP)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct rxe_migr_buf buf = {};
 	struct roam_rxe_buf req;
 	u64 count = 0;
@@ -120,8 +123,6 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_DUMP)(struct uverbs_attr_bundle *attrs
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
 	if (err)
 		return err;
@@ -237,14 +238,12 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_IDENTIFY_ASYNC)(struct uverbs_attr_bun
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_BEGIN)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct roam_rxe_restore req;
 	int err;
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
 	if (err)
 		return err;
@@ -267,14 +266,12 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_BEGIN)(struct uverbs_attr_bund
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_NUMBER)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct roam_rxe_number req;
 	int err;
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
 	if (err)
 		return err;
@@ -295,15 +292,13 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_NUMBER)(struct uverbs_attr_bun
 /* The one record behind REQ, in kernel memory; to be freed with kvfree(). */
 static void *rxe_migr_record(struct uverbs_attr_bundle *attrs, size_t *len)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct roam_rxe_buf req;
 	void *data;
 	int err;
 
 	if (IS_ERR(uc))
 		return ERR_CAST(uc);
-	if (!rxe_migr_privileged())
-		return ERR_PTR(-EPERM);
 	if (READ_ONCE(uc->migr.state) != ROAM_RXE_CTX_RESTORING)
 		return ERR_PTR(-EBUSY);
 	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
@@ -393,13 +388,11 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_ASYNC)(struct uverbs_attr_bund
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_PIN)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	int err, fd;
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	err = uverbs_get_raw_fd(&fd, attrs, ROAM_RXE_ATTR_FD);
 	if (!err)
 		err = rxe_migr_adopt_file(uc, fd);

@@ -120,15 +120,13 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_WATCH)(struct uverbs_attr_bundle *attr
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_ANNOUNCE)(struct uverbs_attr_bundle *attrs)
 {
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
+	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct roam_rxe_announced resp = {};
 	struct roam_rxe_announce req;
 	int ret;
 
 	if (IS_ERR(uc))
 		return PTR_ERR(uc);
-	if (!rxe_migr_privileged())
-		return -EPERM;
 	ret = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
 	if (ret)
 		return ret;

@@ -2,8 +2,7 @@
 /*
  * The packets of the migration protocol: NAK-stopped, Resume and its answer.
  */
-#include <linux/ip.h>
-#include <linux/ipv6.h>
+#include <net/ipv6.h>
 
 #include "rxe.h"
 #include "rxe_migrate.h"
@@ -44,31 +43,56 @@ static int rxe_migr_send(struct rxe_qp *qp, u8 opcode, u32 psn, u8 syndrome,
 	return rxe_xmit_packet(qp, &pkt, skb);
 }
 
+/* To the peer, by the addresses that its packets carry. */
+static struct rxe_migr_way rxe_migr_way_to_peer(struct rxe_qp *qp)
+{
+	const struct rxe_av *av = &qp->pri_av;
+	struct rxe_migr_way way = {
+		.from_qpn = qp_num(qp),
+		.to_qpn = qp->attr.dest_qp_num,
+	};
+
+	if (av->network_type == RXE_NETWORK_TYPE_IPV4) {
+		ipv6_addr_set_v4mapped(av->sgid_addr._sockaddr_in.sin_addr.s_addr, &way.saddr);
+		ipv6_addr_set_v4mapped(av->dgid_addr._sockaddr_in.sin_addr.s_addr, &way.daddr);
+	} else {
+		way.saddr = av->sgid_addr._sockaddr_in6.sin6_addr;
+		way.daddr = av->dgid_addr._sockaddr_in6.sin6_addr;
+	}
+	return way;
+}
+
 /* The MSN field carries the epoch, so that a NAK-stopped that was overtaken
  * by the Resume of the same stop is recognised.
  */
 int rxe_migr_send_nak(struct rxe_qp *qp, u32 psn)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	struct rxe_migr_way way = rxe_migr_way_to_peer(qp);
+	u64 tag = rxe_migr_tag_nak(psn, qp->migr.epoch, &way);
+	__be64 payload = cpu_to_be64(tag);
 
 	atomic64_inc(&rxe->migr.nak_sent);
 	return rxe_migr_send(qp, IB_OPCODE_RC_ACKNOWLEDGE, psn, AETH_NAK_STOPPED,
-			     qp->migr.epoch & AETH_MSN_MASK, NULL, 0);
+			     qp->migr.epoch & AETH_MSN_MASK, &payload,
+			     tag ? sizeof(payload) : 0);
 }
 
 int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	struct rxe_migr_way way = rxe_migr_way_to_peer(qp);
 	struct rxe_migr_resume msg = {
 		.version = RXE_MIGR_WIRE_VERSION,
 		.type = type,
-		.flags = cpu_to_be16(qp_state(qp) < IB_QPS_RTS ?
-				     RXE_MIGR_NO_REQUESTER : 0),
+		.flags = qp_state(qp) < IB_QPS_RTS ? RXE_MIGR_NO_REQUESTER : 0,
 		.epoch = cpu_to_be32(epoch),
 		.comp_psn = cpu_to_be32(qp->comp.psn),
-		.resp_psn = cpu_to_be32(qp->resp.psn),
+		.resp_psn = cpu_to_be32(rxe_migr_expected_psn(qp)),
 	};
 
+	memcpy(msg.origin, &way.saddr, sizeof(msg.origin));
+	msg.tag = cpu_to_be64(rxe_migr_tag_resume(&msg, &way));
 	if (type == RXE_MIGR_RESUME)
 		atomic64_inc(&rxe->migr.resume_sent);
 	return rxe_migr_send(qp, IB_OPCODE_RC_ROAM_RESUME, qp->comp.psn, 0,
@@ -85,9 +109,24 @@ static void rxe_migr_free_pkt(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 	ib_device_put(dev);
 }
 
-static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
+/* The tag that follows the AETH of a NAK-stopped; 0: none does. */
+static u64 rxe_migr_nak_tag_of(struct rxe_pkt_info *pkt)
+{
+	__be64 tag = 0;
+
+	if (payload_size(pkt) >= sizeof(tag))
+		memcpy(&tag, payload_addr(pkt), sizeof(tag));
+	return be64_to_cpu(tag);
+}
+
+static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
+			     const struct sk_buff *skb)
 {
 	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	struct rxe_migr_way way = {
+		.from_qpn = qp->attr.dest_qp_num,
+		.to_qpn = qp_num(qp),
+	};
 
 	/* It must answer a request that is outstanding. */
 	if (qp_type(qp) != IB_QPT_RC || qp_state(qp) < IB_QPS_RTS ||
@@ -95,91 +134,94 @@ static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt)
 	    psn_compare(pkt->psn, READ_ONCE(qp->req.psn)) >= 0)
 		return;
 
+	rxe_migr_addresses(skb, &way.saddr, &way.daddr);
+	if (!rxe_migr_tag_ok(rxe, rxe_migr_nak_tag_of(pkt),
+			     rxe_migr_tag_nak(pkt->psn, aeth_msn(pkt), &way)))
+		return;
+
 	atomic64_inc(&rxe->migr.nak_rcvd);
 
 	rxe_migr_pause(qp, aeth_msn(pkt));
 }
 
-static void rxe_migr_take_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
-				 struct sk_buff *skb,
-				 const struct rxe_migr_resume *msg)
+/*
+ * A Resume or Resumed that is whole, and from whom it says; counted if not.
+ * Only a host that sends it on may have another address than its sender.
+ */
+bool rxe_migr_resume_ok(struct rxe_pkt_info *pkt, const struct sk_buff *skb,
+			u32 from_qpn, u32 to_qpn)
 {
-	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
-	struct rxe_migr_news *news = &qp->migr.news;
-	unsigned long irq;
-	u8 network_type = skb->protocol == htons(ETH_P_IP) ?
-			  RXE_NETWORK_TYPE_IPV4 : RXE_NETWORK_TYPE_IPV6;
+	struct rxe_migr_way way = { .from_qpn = from_qpn, .to_qpn = to_qpn };
+	const struct rxe_migr_resume *msg = payload_addr(pkt);
+	struct rxe_dev *rxe = pkt->rxe;
+	__be64 tag;
 
-	if (network_type != qp->pri_av.network_type) {
+	if (payload_size(pkt) < sizeof(*msg) || msg->version != RXE_MIGR_WIRE_VERSION ||
+	    (msg->type != RXE_MIGR_RESUME && msg->type != RXE_MIGR_RESUMED))
+		goto refused;
+
+	rxe_migr_addresses(skb, &way.saddr, &way.daddr);
+	if (msg->hops ? msg->type != RXE_MIGR_RESUME || msg->hops > RXE_MIGR_MAX_HOPS :
+			memcmp(msg->origin, &way.saddr, sizeof(msg->origin)))
+		goto refused;
+	memcpy(&tag, &msg->tag, sizeof(tag));
+	return rxe_migr_tag_ok(rxe, be64_to_cpu(tag), rxe_migr_tag_resume(msg, &way));
+
+refused:
+	atomic64_inc(&rxe->migr.resume_refused);
+	return false;
+}
+
+static void rxe_migr_rcv_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
+				struct sk_buff *skb)
+{
+	const struct rxe_migr_resume *msg = payload_addr(pkt);
+	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
+	struct rxe_migr_news *news;
+	struct in6_addr origin;
+	unsigned long irq;
+
+	if (qp_type(qp) != IB_QPT_RC ||
+	    !rxe_migr_resume_ok(pkt, skb, qp->attr.dest_qp_num, qp_num(qp)))
+		return;
+
+	memcpy(&origin, msg->origin, sizeof(origin));
+	if (ipv6_addr_v4mapped(&origin) !=
+	    (qp->pri_av.network_type == RXE_NETWORK_TYPE_IPV4)) {
 		atomic64_inc(&rxe->migr.resume_refused);
 		return;
 	}
-	atomic64_inc(&rxe->migr.resume_rcvd);
+	if (msg->type == RXE_MIGR_RESUME)
+		atomic64_inc(&rxe->migr.resume_rcvd);
 
 	spin_lock_irqsave(&qp->migr.lock, irq);
 	/*
 	 * What a stopped QP did with it would not be in its dump any more. The
 	 * peer says it again until this end runs.
 	 */
-	if (qp->migr.flags & ROAM_RXE_STOPPED)
+	if (qp->migr.flags & ROAM_RXE_STOPPED || qp->migr.dead)
 		goto out;
+	news = msg->type == RXE_MIGR_RESUME ? &qp->migr.news : &qp->migr.answer;
 	news->pending = true;
 	news->comp_psn = be32_to_cpu(msg->comp_psn) & BTH_PSN_MASK;
 	news->resp_psn = be32_to_cpu(msg->resp_psn) & BTH_PSN_MASK;
-	news->no_requester = msg->flags & cpu_to_be16(RXE_MIGR_NO_REQUESTER);
-	news->network_type = network_type;
+	news->own_psn = READ_ONCE(qp->resp.psn);
+	news->no_requester = msg->flags & RXE_MIGR_NO_REQUESTER;
 	news->epoch = be32_to_cpu(msg->epoch);
-	memset(&news->saddr, 0, sizeof(news->saddr));
-	if (network_type == RXE_NETWORK_TYPE_IPV4)
-		news->saddr.s6_addr32[0] = ip_hdr(skb)->saddr;
-	else
-		news->saddr = ipv6_hdr(skb)->saddr;
+	news->origin = origin;
+	news->forwarded = msg->hops;
 	/* A looped back packet has no link layer header. */
-	if (pkt->mask & RXE_LOOPBACK_MASK)
+	if (msg->hops)
+		eth_zero_addr(news->smac);
+	else if (pkt->mask & RXE_LOOPBACK_MASK)
 		ether_addr_copy(news->smac, skb->dev->dev_addr);
 	else if (skb_mac_header_was_set(skb))
 		ether_addr_copy(news->smac, eth_hdr(skb)->h_source);
 	else
 		eth_zero_addr(news->smac);
-	if (!qp->migr.dead)
-		queue_work(system_unbound_wq, &qp->migr.news_work);
+	queue_work(system_unbound_wq, &qp->migr.news_work);
 out:
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
-}
-
-static void rxe_migr_rcv_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
-				struct sk_buff *skb)
-{
-	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
-	const struct rxe_migr_resume *msg = payload_addr(pkt);
-	unsigned long irq;
-	bool acked;
-
-	if (qp_type(qp) != IB_QPT_RC || payload_size(pkt) < sizeof(*msg) ||
-	    msg->version != RXE_MIGR_WIRE_VERSION) {
-		atomic64_inc(&rxe->migr.resume_refused);
-		return;
-	}
-
-	if (msg->type == RXE_MIGR_RESUME) {
-		rxe_migr_take_resume(qp, pkt, skb, msg);
-		return;
-	}
-
-	if (msg->type != RXE_MIGR_RESUMED)
-		return;
-
-	spin_lock_irqsave(&qp->migr.lock, irq);
-	acked = qp->migr.flags & ROAM_RXE_RESUMING &&
-		be32_to_cpu(msg->epoch) == qp->migr.epoch;
-	if (acked) {
-		WRITE_ONCE(qp->migr.flags, qp->migr.flags & ~ROAM_RXE_RESUMING);
-		atomic64_inc(&rxe->migr.resume_acked);
-		rxe_sched_task(&qp->send_task);
-	}
-	spin_unlock_irqrestore(&qp->migr.lock, irq);
-	if (acked)
-		rxe_migr_changed(qp);
 }
 
 /* From softirq, or from a task of another QP of this device (loopback). */
@@ -188,7 +230,7 @@ bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 	if (pkt->opcode == IB_OPCODE_RC_ROAM_RESUME)
 		rxe_migr_rcv_resume(pkt->qp, pkt, skb);
 	else
-		rxe_migr_rcv_nak(pkt->qp, pkt);
+		rxe_migr_rcv_nak(pkt->qp, pkt, skb);
 
 	rxe_migr_free_pkt(pkt, skb);
 	return true;

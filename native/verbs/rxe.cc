@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <roam_rxe_client.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,12 @@ Napi::Value IsRxe(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), rxe_client_is_rxe(FdArgument(info, 0)));
 }
 
+std::string HexText(uint64_t value) {
+  char text[17];
+  snprintf(text, sizeof text, "%016" PRIx64, value);
+  return text;
+}
+
 Napi::Value Query(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   roam_rxe_query query = {};
@@ -80,6 +88,8 @@ Napi::Value Query(const Napi::CallbackInfo &info) {
   count("resumeReceived", query.resume_rcvd);
   count("resumeAcked", query.resume_acked);
   count("resumeRefused", query.resume_refused);
+  count("resumeForwarded", query.resume_forwarded);
+  count("unauthentic", query.unauthentic);
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("abi", query.abi);
@@ -88,6 +98,7 @@ Napi::Value Query(const Napi::CallbackInfo &info) {
   result.Set("moduleVersion",
              std::string(query.module_version, strnlen(query.module_version, sizeof query.module_version)));
   result.Set("reservations", query.reservations);
+  if (query.key_id) result.Set("keyId", HexText(query.key_id));
   result.Set("counters", counters);
   return result;
 }
@@ -154,6 +165,7 @@ Napi::Value Memory(const Napi::CallbackInfo &info) {
     Napi::Object range = Napi::Object::New(env);
     range.Set("start", Napi::BigInt::New(env, ranges[i].start));
     range.Set("length", Napi::BigInt::New(env, ranges[i].length));
+    range.Set("writable", Napi::Boolean::New(env, ranges[i].writable));
     list.Set(static_cast<uint32_t>(i), range);
   }
   return list;
@@ -189,6 +201,10 @@ roam_rxe_reservation ReservationOf(const Napi::Object &object, uint32_t hold_ms)
   std::string gid = object.Get("peerGid").ToString();
   if (inet_pton(AF_INET6, gid.c_str(), made.peer_gid) != 1)
     throw Napi::TypeError::New(object.Env(), "peerGid must be an IPv6 address");
+  Napi::Value forward = object.Get("forwardGid");
+  if (!forward.IsUndefined() &&
+      inet_pton(AF_INET6, forward.ToString().Utf8Value().c_str(), made.forward) != 1)
+    throw Napi::TypeError::New(object.Env(), "forwardGid must be an IPv6 address");
   return made;
 }
 

@@ -12,7 +12,7 @@ namespace roam {
 //   rxeDevices() -> string[]                  names of the RDMA devices that have a uverbs file
 //   rxeOpen(device) -> fd                     a descriptor with a verbs context of its own
 //   rxeIsRxe(fd) -> boolean                   whether the driver behind it is rxe, any rxe
-//   rxeQuery(fd) -> {abi, dumpVersion, contextState, moduleVersion, counters}
+//   rxeQuery(fd) -> {abi, dumpVersion, contextState, moduleVersion, keyId?, counters}
 //   rxeListQps(fd, wholeDevice) -> object[]
 //   rxeCheck(fd) -> Array<{type, id, handle, detail?}>
 //   rxeStop(fd, qpn, wholeDevice), rxeResume(fd, qpn, wholeDevice)       qpn 0: all of the context

@@ -46,11 +46,11 @@ export class RxeContext implements Disposable {
   }
 
   /**
-   * The memory regions that the device may write to, as addresses of the process, in bytes.
+   * The memory regions, as addresses of the process, in bytes; `writable` by the device.
    *
    * @throws {VerbsError} `EBUSY` while a QP of the context is not stopped
    */
-  writableMemory(): { start: bigint; length: bigint }[] {
+  registeredMemory(): { start: bigint; length: bigint; writable: boolean }[] {
     return this.#call((fd) => verbs().rxeMemory(fd));
   }
 

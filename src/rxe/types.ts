@@ -51,6 +51,8 @@ export interface RxeQuery {
   contextState: ContextState;
   /** QPs on behalf of which the device answers, see {@link Reservation}. */
   reservations: number;
+  /** Tells the keys of two hosts apart (sysctl net.rdma_rxe.key); 16 hexadecimal digits, absent: no key. */
+  keyId?: string;
   /** Messages of the migration protocol, per device. */
   counters: {
     nakStoppedSent: number;
@@ -59,6 +61,10 @@ export interface RxeQuery {
     resumeReceived: number;
     resumeAcked: number;
     resumeRefused: number;
+    /** Resumes that were sent on to where their receiver had gone, see {@link Reservation}. */
+    resumeForwarded: number;
+    /** Messages that were dropped, because their sender does not have the key of this host. */
+    unauthentic: number;
   };
 }
 
@@ -73,6 +79,8 @@ export interface Reservation {
   peerGid: string;
   /** The stop that is told, as `epoch` of {@link QpInfo} while the QP is stopped. */
   epoch: number;
+  /** Where the QP is going, as `sgid` of {@link QpInfo}: its peer's Resume is sent on to there. */
+  forwardGid?: string;
 }
 
 /** An object that cannot be dumped. */

@@ -27,13 +27,16 @@ export interface NativeQuery {
   contextState: string;
   moduleVersion: string;
   reservations: number;
+  keyId?: string;
   counters: Record<
     | 'nakStoppedSent'
     | 'nakStoppedReceived'
     | 'resumeSent'
     | 'resumeReceived'
     | 'resumeAcked'
-    | 'resumeRefused',
+    | 'resumeRefused'
+    | 'resumeForwarded'
+    | 'unauthentic',
     number
   >;
 }
@@ -51,6 +54,7 @@ export interface NativeReservation {
   peerQpn: number;
   epoch: number;
   peerGid: string;
+  forwardGid?: string;
 }
 
 export interface NativeContext {
@@ -83,7 +87,7 @@ export interface VerbsAddon extends NativeObjects {
   rxeQuery(fd: number): NativeQuery;
   rxeListQps(fd: number, wholeDevice: boolean): NativeQp[];
   rxeCheck(fd: number): NativeUnsupported[];
-  rxeMemory(fd: number): { start: bigint; length: bigint }[];
+  rxeMemory(fd: number): { start: bigint; length: bigint; writable: boolean }[];
   rxeStop(fd: number, qpn: number, wholeDevice: boolean): void;
   rxeResume(fd: number, qpn: number, wholeDevice: boolean): void;
   /** `holdMs` 0 cancels. */
