@@ -12,6 +12,7 @@ class SysAddon : public Napi::Addon<SysAddon> {
   SysAddon(Napi::Env env, Napi::Object exports) {
     DefineAddon(exports, {});
     exports.Set("socketpair", Napi::Function::New<SocketPair>(env, "socketpair"));
+    exports.Set("connect", Napi::Function::New<Connect>(env, "connect"));
     exports.Set("send", Napi::Function::New<Send>(env, "send"));
     exports.Set("receive", Napi::Function::New<Receive>(env, "receive"));
     exports.Set("pidfdOpen", Napi::Function::New<PidfdOpen>(env, "pidfdOpen"));

@@ -63,6 +63,24 @@ Napi::Value SocketPair(const Napi::CallbackInfo &info) {
   return pair;
 }
 
+Napi::Value Connect(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsString()) throw Napi::TypeError::New(env, "path must be a string");
+  std::string path = info[0].As<Napi::String>().Utf8Value();
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path)
+    throw SystemError(env, "connect", path.empty() ? EINVAL : ENAMETOOLONG, path);
+  memcpy(address.sun_path, path.data(), path.size());
+
+  // Not blocking: a server whose queue is full must not hold up the event loop, and gives EAGAIN.
+  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd.Get() < 0) throw SystemError(env, "socket", errno);
+  if (connect(fd.Get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0)
+    throw SystemError(env, "connect", errno, path);
+  return Napi::Number::New(env, fd.Release());
+}
+
 Napi::Value Send(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   int fd = FdArgument(info, 0);

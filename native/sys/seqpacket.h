@@ -8,6 +8,9 @@ namespace roam {
 // socketpair() -> [fd, fd]: a pair of AF_UNIX SOCK_SEQPACKET sockets, both close-on-exec.
 Napi::Value SocketPair(const Napi::CallbackInfo &info);
 
+// connect(path) -> fd: a close-on-exec SOCK_SEQPACKET socket, connected to the one that listens at `path`.
+Napi::Value Connect(const Napi::CallbackInfo &info);
+
 // send(fd, bytes, fds) -> boolean: one message with `fds` as SCM_RIGHTS; false when it would block.
 Napi::Value Send(const Napi::CallbackInfo &info);
 

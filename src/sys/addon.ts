@@ -23,6 +23,7 @@ export interface Packet {
 
 interface SysAddon {
   socketpair(): [number, number];
+  connect(path: string): number;
   send(fd: number, data: Uint8Array, fds?: readonly number[]): boolean;
   receive(fd: number): Packet | null | false;
   pidfdOpen(pid: number): number;

@@ -43,6 +43,21 @@ export class SeqPacket implements Disposable {
     }
   }
 
+  /**
+   * Connects to the SOCK_SEQPACKET socket that listens at `path`.
+   *
+   * @throws {SyscallError} connect(2): `ENOENT`, `ECONNREFUSED`, `EAGAIN` when too many wait already.
+   */
+  static connect(path: string): SeqPacket {
+    const fd = syscall(() => sys().connect(path));
+    try {
+      return new SeqPacket(fd);
+    } catch (error) {
+      sys().closeFd(fd);
+      throw error;
+    }
+  }
+
   /** Takes over a connected SOCK_SEQPACKET descriptor. */
   static from(fd: number): SeqPacket {
     return new SeqPacket(fd);
