@@ -9,6 +9,7 @@ import { criuFailure } from './failure.js';
 import { criu_req_type, type criu_reqSchema, type criu_resp } from './gen/criu-rpc_pb.js';
 import { CriuLog } from './log.js';
 import { type CriuOptions, prepareOptions } from './options.js';
+import { type CriuServer, CriuService, refuseForService } from './service.js';
 import { CriuWorker, type SwrkOptions } from './worker.js';
 
 /** What dump, pre-dump and restore take beside CRIU's options. */
@@ -44,31 +45,40 @@ type RequestName = keyof typeof criu_req_type;
 const GRACE = 60_000;
 
 /**
- * A stock CRIU, driven over its RPC (`criu swrk`, protocol of rpc.proto in libcriu-dev). One object is
- * one CRIU process and serves one request.
+ * A stock CRIU, driven over its RPC (protocol of rpc.proto in libcriu-dev). One object is one CRIU process and
+ * serves one request.
  */
 export class Criu implements AsyncDisposable {
-  readonly #worker: CriuWorker;
+  readonly #server: CriuServer;
   #used: RequestName | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(worker: CriuWorker) {
-    this.#worker = worker;
+  private constructor(server: CriuServer) {
+    this.#server = server;
   }
 
-  /** Starts CRIU. @throws {CriuError} `CRIU_NOT_RUNNABLE` */
+  /** Starts `criu swrk`, which ends with this process. @throws {CriuError} `CRIU_NOT_RUNNABLE` */
   static async swrk(options: SwrkOptions = {}): Promise<Criu> {
     return new Criu(await CriuWorker.start(options));
   }
 
-  /** Pid of the CRIU process. */
-  get pid(): number {
-    return this.#worker.pid;
+  /**
+   * Connects to a `criu service` that listens at `path`. It takes no `inheritFd`, `rstSibling` and `ps.fd`.
+   *
+   * @throws {CriuError} `CRIU_NOT_RUNNABLE`
+   */
+  static connect(path: string): Criu {
+    return new Criu(CriuService.connect(path));
+  }
+
+  /** Pid of the CRIU process; undefined with a service. */
+  get pid(): number | undefined {
+    return this.#server.pid;
   }
 
   /** Number, in the CRIU process, of a descriptor given in `inheritFds`; for `inheritFd` and `ps.fd`. */
   childFd(fd: number): number {
-    return this.#worker.childFd(fd);
+    return this.#server.childFd(fd);
   }
 
   /**
@@ -76,7 +86,7 @@ export class Criu implements AsyncDisposable {
    * This process is the page server, or passes on to one.
    */
   get pages(): { socket: Duplex; fd: number } {
-    return this.#worker.pages;
+    return this.#server.pages;
   }
 
   async version(): Promise<CriuVersion> {
@@ -167,14 +177,15 @@ export class Criu implements AsyncDisposable {
    * @returns its pid, and the port it listens on (chosen by CRIU when `ps.port` is 0).
    */
   async pageServer(opts: CriuOptions): Promise<{ pid: number; port: number }> {
-    const { ps } = await this.#withLog('PAGE_SERVER', { ...opts, notifyScripts: false }, {});
+    // Not PAGE_SERVER, which makes a daemon and tells 0 for its pid.
+    const { ps } = await this.#withLog('PAGE_SERVER_CHLD', { ...opts, notifyScripts: false }, {});
     if (ps === undefined) throw new CriuError('CRIU did not tell the page server', { type: 'PAGE_SERVER' });
     return { pid: ps.pid, port: ps.port };
   }
 
-  /** Hangs up and waits until the CRIU process has ended. Idempotent. */
+  /** Hangs up, and waits for the end of a CRIU process that was started here. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= this.#worker.stop(GRACE).then(() => undefined);
+    this.#closing ??= this.#server.stop(GRACE).then(() => undefined);
     return this.#closing;
   }
 
@@ -184,6 +195,7 @@ export class Criu implements AsyncDisposable {
 
   async #withLog(type: RequestName, given: CriuOptions, options: RequestOptions): Promise<criu_resp> {
     return this.#once(type, async () => {
+      if (this.#server instanceof CriuService) refuseForService(type, given);
       const { opts, workDirectory, release } = await prepareOptions(type, given);
       try {
         const log = opts.logToStderr ? undefined : await CriuLog.expect(workDirectory, given.logFile);
@@ -204,7 +216,7 @@ export class Criu implements AsyncDisposable {
       throw new CriuError(
         `this CRIU process has served its one request (${this.#used})`,
         { type },
-        { code: 'CRIU_USED', remedy: 'start another one with Criu.swrk()' },
+        { code: 'CRIU_USED', remedy: 'start another one with Criu.swrk() or Criu.connect()' },
       );
     }
     this.#used = type;
@@ -217,16 +229,16 @@ export class Criu implements AsyncDisposable {
 
   async #exchange(type: RequestName, fields: Fields, options: RequestOptions = {}, log?: CriuLog) {
     const request = { ...fields, type: criu_req_type[type] };
-    const result = await exchange(this.#worker.socket, request, options);
+    const result = await exchange(this.#server.socket, request, options);
     if (result.response?.success) return result.response;
     // The log is complete only when its writer has ended.
-    const exit = await this.#worker.stop(GRACE);
+    const exit = await this.#server.stop(GRACE);
     throw criuFailure({
       type,
       result,
       logText: (await log?.read()) ?? '',
       logPath: log?.path,
-      stderr: this.#worker.stderr,
+      stderr: this.#server.stderr,
       exit,
     });
   }

@@ -24,7 +24,7 @@ export interface FailureFacts {
   logText: string;
   logPath?: string;
   stderr: string;
-  /** Set when the process ended without an answer. */
+  /** How the process ended, if it is one of our own. */
   exit?: WorkerExit;
 }
 
@@ -43,8 +43,7 @@ export function criuFailure(facts: FailureFacts): CriuError {
     const reason = handlerError instanceof Error ? handlerError.message : String(handlerError);
     message = `${subject} was given up at ${stage}: ${reason}`;
   } else if (response === undefined) {
-    const end = exit?.signal ? `was killed by ${exit.signal}` : `ended with exit code ${exit?.exitCode}`;
-    message = `${subject} failed${reached}: CRIU ${end} without an answer${firstError ? `: ${firstError}` : ''}`;
+    message = `${subject} failed${reached}: CRIU ${endOf(exit)} without an answer${firstError ? `: ${firstError}` : ''}`;
   } else {
     const number = response.crErrno ? `error ${response.crErrno}` : 'CRIU gave no reason';
     message = `${subject} failed${reached}: ${firstError ?? number}`;
@@ -69,4 +68,10 @@ export function criuFailure(facts: FailureFacts): CriuError {
       remedy: remedies.find(([pattern]) => firstError !== undefined && pattern.test(firstError))?.[1],
     },
   );
+}
+
+/** A service does not tell how its process ended. */
+function endOf(exit: WorkerExit | undefined): string {
+  if (exit === undefined) return 'hung up';
+  return exit.signal ? `was killed by ${exit.signal}` : `ended with exit code ${exit.exitCode}`;
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { CriuError } from '../errors.js';
 import { closeFd, SeqPacket } from '../sys/index.js';
 import { lastLines } from './log.js';
+import type { CriuServer } from './service.js';
 
 /** How to run the CRIU process. */
 export interface SwrkOptions {
@@ -36,7 +37,7 @@ const STDERR_KEPT = 64 * 1024;
  * process frozen. It ends when its socket is closed, hence also with this process, however that ends:
  * CRIU reads the end of the stream at its next notification, and rolls back.
  */
-export class CriuWorker {
+export class CriuWorker implements CriuServer {
   readonly socket: SeqPacket;
   readonly exited: Promise<WorkerExit>;
   readonly #child: ChildProcess;

@@ -1,8 +1,10 @@
+export { PageFilter } from './filter.js';
+export { LazyPages, type LazySums, serveLazyPages } from './lazy.js';
+export { PAGE } from './protocol.js';
 export {
-  PageFilter,
+  type PageRange,
   type PageRound,
   PageStreamError,
   type RoundOptions,
   type UntrackedMemory,
-} from './filter.js';
-export { PAGE } from './protocol.js';
+} from './types.js';

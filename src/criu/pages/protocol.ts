@@ -13,6 +13,7 @@ export const PageCommand = {
   open2: 4,
   parent: 5,
   addFlags: 6,
+  get: 7,
   close: 0x1023,
   forceClose: 0x1024,
 } as const;

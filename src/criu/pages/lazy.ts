@@ -1,0 +1,128 @@
+// Pages that are sent only after the process runs again, and how they are asked for.
+import type { Duplex } from 'node:stream';
+import { COMMAND, encodeHeader, PAGE, PageCommand, PageFlags, parseHeader } from './protocol.js';
+import { ExactReader } from './reader.js';
+import { PageStreamError } from './types.js';
+import { write } from './write.js';
+
+interface Run {
+  /** Page number. */
+  first: number;
+  data: Buffer;
+}
+
+/** What was sent, and what nobody has asked for. */
+export interface LazySums {
+  pages: number;
+  bytes: number;
+  /** Pages that were never asked for. */
+  left: number;
+}
+
+/**
+ * The pages that a dump has kept back, in memory: when they are asked for, the process that they were read from has
+ * ended. A page may be asked for again, for a child that was forked meanwhile.
+ */
+export class LazyPages {
+  /** By process; ascending and apart. */
+  readonly #runs = new Map<number, Run[]>();
+  readonly #asked = new Set<Run>();
+  #pages = 0;
+  #left = 0;
+
+  /** Pages that are kept. */
+  get pages(): number {
+    return this.#pages;
+  }
+
+  /** Pages of runs of which nothing was asked for yet. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Pages of one process come in ascending order. `data` is kept as it is. */
+  add(pid: number, first: number, data: Buffer): void {
+    const runs = this.#runs.get(pid) ?? [];
+    this.#runs.set(pid, runs);
+    runs.push({ first, data });
+    this.#pages += data.length / PAGE;
+    this.#left += data.length / PAGE;
+  }
+
+  /** Up to `count` pages from page `first` on, as far as they are one piece; empty: there is no such page. */
+  take(pid: number, first: number, count: number): Buffer[] {
+    const runs = this.#runs.get(pid) ?? [];
+    const parts: Buffer[] = [];
+    let page = first;
+    for (let i = findRun(runs, first); page < first + count; i++) {
+      const run = runs[i];
+      if (!run || page < run.first || page >= endOf(run)) break;
+      const end = Math.min(endOf(run), first + count);
+      parts.push(run.data.subarray((page - run.first) * PAGE, (end - run.first) * PAGE));
+      if (!this.#asked.has(run)) this.#left -= run.data.length / PAGE;
+      this.#asked.add(run);
+      page = end;
+    }
+    return parts;
+  }
+}
+
+const endOf = ({ first, data }: Run): number => first + data.length / PAGE;
+
+/** Index of the run that `page` is in, if it is in one. */
+function findRun(runs: Run[], page: number): number {
+  let [from, to] = [0, runs.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (endOf(runs[middle] as Run) <= page) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/**
+ * Answers a `criu lazy-pages` daemon until it says that it needs nothing more.
+ *
+ * @param pace called before bytes are written, and may delay them
+ * @throws PageStreamError when it hangs up before that, or asks for what was not kept back
+ */
+export async function serveLazyPages(
+  daemon: Duplex,
+  pages: LazyPages,
+  pace?: (bytes: number) => Promise<void> | void,
+): Promise<LazySums> {
+  const commands = new ExactReader(daemon);
+  const sums = { pages: 0, bytes: 0 };
+  const send = async (...parts: Buffer[]) => {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    await pace?.(length);
+    sums.bytes += length;
+    await write(daemon, ...parts).catch(() => {
+      throw new PageStreamError('server', 'the connection was lost');
+    });
+  };
+  for (;;) {
+    const bytes = await commands.read(COMMAND).catch(() => undefined);
+    if (!bytes) throw new PageStreamError('server', 'the connection was lost');
+    const { command, first, pages: count, id } = parseHeader(bytes);
+    if (command === PageCommand.close || command === PageCommand.forceClose) {
+      await send(Buffer.alloc(4));
+      return { ...sums, left: pages.left };
+    }
+    if (command !== PageCommand.get)
+      throw new PageStreamError('server', `the lazy pages daemon sent the unknown command ${command}`);
+    // Here the number of a process stands alone, without its type.
+    const parts = pages.take(Number(id), first, count);
+    const found = parts.reduce((sum, part) => sum + part.length, 0) / PAGE;
+    if (found === 0)
+      throw new PageStreamError(
+        'memory',
+        `process ${id} has no page at 0x${(first * PAGE).toString(16)} that was kept back`,
+      );
+    sums.pages += found;
+    await send(
+      encodeHeader({ command: PageCommand.addFlags, flags: PageFlags.present, first, pages: found, id }),
+      ...parts,
+    );
+  }
+}

@@ -1,0 +1,230 @@
+// One round of pages on its way from CRIU to the page server.
+import type { Duplex } from 'node:stream';
+import { type Digest, PageDigests } from './digests.js';
+import {
+  COMMAND,
+  carriesPages,
+  encodeHeader,
+  PAGE,
+  PageCommand,
+  PageFlags,
+  type PageHeader,
+  parseHeader,
+  processOf,
+} from './protocol.js';
+import { cut } from './ranges.js';
+import { ExactReader } from './reader.js';
+import {
+  type PageRange,
+  type PageRound,
+  PageStreamError,
+  type RoundOptions,
+  type UntrackedMemory,
+} from './types.js';
+import { write } from './write.js';
+
+/** Pages handled at once: what is read while the last part is still being written. */
+const BATCH = 64;
+
+/** The state of one round. */
+export class Pass {
+  readonly sums: PageRound = { pages: 0, lazy: 0, unchanged: 0, bytes: 0 };
+  readonly #commands: ExactReader;
+  readonly #answers: ExactReader;
+  readonly #untracked = new Map<bigint, Promise<UntrackedMemory | undefined>>();
+  /** A run that was kept back and is not listed yet. */
+  #kept?: PageHeader;
+
+  constructor(
+    private readonly criu: Duplex,
+    private readonly server: Duplex,
+    private readonly sent: Map<bigint, PageDigests>,
+    private readonly digest: Digest,
+    private readonly options: RoundOptions,
+  ) {
+    this.#commands = new ExactReader(criu);
+    this.#answers = new ExactReader(server);
+  }
+
+  async run(): Promise<void> {
+    for (;;) {
+      const bytes = await this.#fromCriu(COMMAND);
+      const header = parseHeader(bytes);
+      if (header.command === PageCommand.open2) await this.#ask(bytes, 1);
+      else if (header.command === PageCommand.parent) await this.#ask(bytes, 4);
+      else if (carriesPages(header)) await this.#present(header);
+      else if (header.command === PageCommand.hole || header.command === PageCommand.addFlags)
+        await this.#inParent(header);
+      else if (header.command === PageCommand.close || header.command === PageCommand.forceClose)
+        return this.#ask(bytes, 4);
+      else throw new PageStreamError('criu', `CRIU sent the unknown page command ${header.command}`);
+    }
+  }
+
+  /** Never throws: what could not be read has been told. */
+  async close(): Promise<void> {
+    for (const asked of this.#untracked.values()) {
+      const memory = await asked.catch(() => undefined);
+      await memory?.close().catch(() => {});
+    }
+  }
+
+  /** Passes a command on, and its answer back. */
+  async #ask(command: Buffer, answerLength: number): Promise<void> {
+    await this.#send(command);
+    const answer = await this.#answers.read(answerLength).catch(() => undefined);
+    if (!answer) throw new PageStreamError('server', 'the page server hung up');
+    await write(this.criu, answer);
+  }
+
+  async #present(header: PageHeader): Promise<void> {
+    const { round, last } = this.options;
+    const known = this.#digests(header.id);
+    for (let done = 0; done < header.pages; done += BATCH) {
+      const count = Math.min(BATCH, header.pages - done);
+      const data = await this.#fromCriu(count * PAGE);
+      const first = header.first + done;
+      await this.#runs({ ...header, command: PageCommand.addFlags }, first, data, (i) => {
+        const before = known.get(first + i, round - 1);
+        // What nobody will ask about again needs no digest.
+        if (last && before === undefined) return true;
+        const digest = this.digest(pageOf(data, i));
+        const changed = before !== digest;
+        if (changed) known.set(first + i, digest, round);
+        else known.keep(first + i, round);
+        return changed;
+      });
+    }
+  }
+
+  /** CRIU says that these pages have not changed. */
+  async #inParent(header: PageHeader): Promise<void> {
+    const { round, last } = this.options;
+    const known = this.#digests(header.id);
+    const memory = last ? await this.#untrackedOf(header.id) : undefined;
+    const end = header.first + header.pages;
+    for (const part of cut({ first: header.first, end }, memory?.ranges ?? [])) {
+      if (memory && part.inside) await this.#unseen(header, part, memory, known);
+      else await this.#send(encodeHeader({ ...header, first: part.first, pages: part.end - part.first }));
+    }
+    if (!last) for (let page = header.first; page < end; page++) known.keep(page, round);
+  }
+
+  /** Memory that a device may have changed, unseen by CRIU. */
+  async #unseen(
+    header: PageHeader,
+    range: PageRange,
+    memory: UntrackedMemory,
+    known: PageDigests,
+  ): Promise<void> {
+    const { round } = this.options;
+    const run = { ...header, command: PageCommand.addFlags, flags: PageFlags.present };
+    for (let first = range.first; first < range.end; first += BATCH) {
+      const data = await memory.read(first, Math.min(BATCH, range.end - first)).catch((error: Error) => {
+        throw new PageStreamError('memory', error.message);
+      });
+      await this.#runs(
+        run,
+        first,
+        data,
+        (i) => known.get(first + i, round - 1) !== this.digest(pageOf(data, i)),
+      );
+    }
+  }
+
+  /** Splits `data`, which begins at page `first`, into runs that changed and runs that did not. */
+  async #runs(
+    header: PageHeader,
+    first: number,
+    data: Buffer,
+    /** Called once for each page, in order: it takes note of what it sees. */
+    isChanged: (index: number) => boolean,
+  ): Promise<void> {
+    const count = data.length / PAGE;
+    const judged = Array.from({ length: count }, (_, i) => isChanged(i));
+    for (let from = 0, to = 0; from < count; from = to) {
+      const changed = judged[from] === true;
+      for (to = from + 1; to < count && judged[to] === changed; to++);
+      if (changed) await this.#changed(header, first + from, data.subarray(from * PAGE, to * PAGE));
+      else {
+        this.sums.unchanged += to - from;
+        const run = { ...header, flags: PageFlags.parent, first: first + from, pages: to - from };
+        await this.#send(encodeHeader(run));
+      }
+    }
+  }
+
+  /** Pages that have to go: those that a device has pinned at once, because a restore pins them again. */
+  async #changed(header: PageHeader, first: number, data: Buffer): Promise<void> {
+    const { lazy } = this.options;
+    const pid = processOf(header.id);
+    const canWait = lazy !== undefined && pid !== undefined && (header.flags & PageFlags.lazy) !== 0;
+    const pinned = canWait ? (await this.#untrackedOf(header.id))?.pinned : [];
+    for (const part of cut({ first, end: first + data.length / PAGE }, pinned ?? [])) {
+      const pages = part.end - part.first;
+      const run = { ...header, first: part.first, pages };
+      const content = data.subarray((part.first - first) * PAGE, (part.end - first) * PAGE);
+      if (canWait && !part.inside) {
+        this.sums.lazy += pages;
+        lazy.add(pid, part.first, content);
+        await this.#later({ ...run, flags: PageFlags.lazy });
+        continue;
+      }
+      this.sums.pages += pages;
+      // A restore passes over whatever is marked as lazy.
+      const flags = (canWait ? header.flags & ~PageFlags.lazy : header.flags) | PageFlags.present;
+      await this.#send(encodeHeader({ ...run, flags }), content);
+    }
+  }
+
+  /** Adjoining runs are listed as one: the other side asks for no more than one of them at a time. */
+  async #later(run: PageHeader): Promise<void> {
+    const before = this.#kept;
+    if (before && before.id === run.id && before.first + before.pages === run.first)
+      before.pages += run.pages;
+    else {
+      await this.#list();
+      this.#kept = { ...run };
+    }
+  }
+
+  async #list(): Promise<void> {
+    const run = this.#kept;
+    this.#kept = undefined;
+    if (run) await this.#send(encodeHeader(run));
+  }
+
+  #digests(id: bigint): PageDigests {
+    const known = this.sent.get(id) ?? new PageDigests();
+    this.sent.set(id, known);
+    return known;
+  }
+
+  #untrackedOf(id: bigint): Promise<UntrackedMemory | undefined> {
+    const pid = processOf(id);
+    const asked =
+      this.#untracked.get(id) ??
+      Promise.resolve(pid === undefined ? undefined : this.options.untracked?.(pid));
+    this.#untracked.set(id, asked);
+    return asked;
+  }
+
+  async #fromCriu(length: number): Promise<Buffer> {
+    const bytes = await this.#commands.read(length).catch(() => undefined);
+    if (!bytes) throw new PageStreamError('criu', 'CRIU hung up before its last page');
+    return bytes;
+  }
+
+  async #send(...parts: Buffer[]): Promise<void> {
+    // Pages are listed in ascending order.
+    if (this.#kept) await this.#list();
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    await this.options.pace?.(length);
+    this.sums.bytes += length;
+    await write(this.server, ...parts).catch(() => {
+      throw new PageStreamError('server', 'the page server hung up');
+    });
+  }
+}
+
+const pageOf = (data: Buffer, index: number): Buffer => data.subarray(index * PAGE, (index + 1) * PAGE);
