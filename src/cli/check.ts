@@ -8,7 +8,10 @@ import { byteCount, fail, findingTable, printJson, table } from './output.js';
 export function registerCheck(program: Command): void {
   const command = program
     .command('check')
-    .argument('<target>', 'what would move: pid:1234 (a process and its descendants)');
+    .argument(
+      '<target>',
+      'what would move: pid:1234 (a process and its descendants), or runc:NAME (a container)',
+    );
   inspectFlags(command)
     .description('tell every reason why a migration would be refused (exit code 1); nothing is stopped')
     .addHelpText('after', '\nExample:\n  roam check pid:1234 --to b --ip 10.0.1.7/24\n')

@@ -11,6 +11,7 @@ export interface InspectFlags {
   tcpClose?: boolean;
   carryLimit: number;
   sync?: string[];
+  postCopy?: boolean;
   json?: boolean;
 }
 
@@ -35,6 +36,10 @@ export function inspectFlags(command: Command): Command {
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
     .option('--sync <path>', 'a directory that rsync brings there, again in the freeze (repeatable)', append)
+    .option(
+      '--post-copy',
+      'send private memory when the process runs already; if a host or the link fails meanwhile, it is lost',
+    )
     .option('--ssh <command>', 'ssh command with its options', 'ssh')
     .option('--remote-roam <command>', 'roam at the destination', 'roam')
     .option('--criu <path>', 'criu binary on both hosts', 'criu')
@@ -52,5 +57,6 @@ export function inspectOptions(target: string, flags: InspectFlags): InspectOpti
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,
     sync: flags.sync ?? [],
+    postCopy: flags.postCopy ?? false,
   };
 }

@@ -23,12 +23,17 @@ const EXAMPLES = `
 Examples:
   roam migrate pid:1234 --to b --ip 10.0.1.7/24 --report move.html
   roam migrate pid:1234 --to b --max-blackout 300ms --on-no-convergence go
+  roam migrate runc:web --to b --ip 10.0.1.7/24 --sync /srv/web
+  roam migrate pid:1234 --to b --pre-copy --post-copy
 `;
 
 export function registerMigrate(program: Command): void {
   const command = program
     .command('migrate')
-    .argument('<target>', 'what to move: pid:1234 (a process and its descendants)');
+    .argument(
+      '<target>',
+      'what to move: pid:1234 (a process and its descendants), or runc:NAME (a container)',
+    );
   memoryFlags(inspectFlags(command))
     .option(
       '--ip-dev <device>',

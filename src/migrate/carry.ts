@@ -18,9 +18,10 @@ export async function filesToCarry(
   missing: string[],
   agent: AgentClient,
   carryLimit: number,
+  place?: (path: string) => string | undefined,
 ): Promise<CarriedFile[]> {
   const fds = (await Promise.all(pids.map(openFds))).flat();
-  const { files } = await inventory(pids, fds);
+  const { files } = await inventory(pids, fds, place);
   const written: HashedFile[] = [];
   for (const { path, size, writable } of files) {
     if (!writable) continue;

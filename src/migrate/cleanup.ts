@@ -4,10 +4,13 @@ import type { AgentClient } from './agent/client.js';
 import type { Custody } from './custody.js';
 import { removeNetworkLock } from './dump.js';
 import type { Phases } from './phases.js';
+import { forget } from './runc/dump.js';
+import type { SourceFacts } from './source.js';
 
 export interface CleanupOrder {
   agent: AgentClient;
   custody: Custody;
+  source: SourceFacts;
   phases: Phases;
   /** ssh destination, for messages. */
   to: string;
@@ -22,6 +25,7 @@ export interface CleanupOrder {
 export async function cleanUp({
   agent,
   custody,
+  source: { container },
   phases,
   to,
   dir,
@@ -30,6 +34,7 @@ export async function cleanUp({
 }: CleanupOrder): Promise<void> {
   const attempt = (what: string, work: Promise<unknown>) =>
     work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
+  if (container) await attempt('removing the record of runc', forget(container));
   if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
   if (!keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
   const { warnings } = await custody

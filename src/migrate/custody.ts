@@ -72,6 +72,11 @@ export class Custody {
     void this.journal.mark({ phase }).catch(() => {});
   }
 
+  /** The agent is lost in a way that it may leave something behind. */
+  doubt(): void {
+    this.#open = true;
+  }
+
   /** Undoes everything at the destination, by another connection if the agent is lost. */
   async abort(agent: AgentClient, keepImages: boolean): Promise<{ warnings: string[] }> {
     try {

@@ -1,6 +1,7 @@
 // The dump at the source, up to CRIU's post-dump notification and beyond it.
 import { readFile } from 'node:fs/promises';
-import { criu_cg_mode, criu_network_lock_method, type PageRound } from '../criu/index.js';
+import { criu_cg_mode, criu_network_lock_method } from '../criu/index.js';
+import type { PageRound } from '../criu/pages/index.js';
 import type { PageStream } from './pages.js';
 import { run } from './run.js';
 import type { SourceFacts } from './source.js';

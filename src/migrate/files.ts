@@ -30,12 +30,21 @@ function isOrdinary(path: string): boolean {
   return path.startsWith('/') && !path.endsWith(' (deleted)') && !/^\/(proc|sys|dev)(\/|$)/.test(path);
 }
 
-/** Which files the processes have open, mapped, or for their program. */
-export async function inventory(pids: number[], fds: OpenFd[]): Promise<FileInventory> {
+/**
+ * Which files the processes have open, mapped, or for their program.
+ *
+ * @param place Where this host has a path as the processes see it; undefined: it is no file of the host.
+ */
+export async function inventory(
+  pids: number[],
+  fds: OpenFd[],
+  place: (path: string) => string | undefined = (path) => path,
+): Promise<FileInventory> {
   const files = new Map<string, NeededFile>();
   const directories = new Set<string>();
-  const add = async (path: string, facts: { writable?: boolean; mapped?: boolean }) => {
-    if (!isOrdinary(path)) return;
+  const add = async (seen: string, facts: { writable?: boolean; mapped?: boolean }) => {
+    const path = isOrdinary(seen) ? place(seen) : undefined;
+    if (path === undefined) return;
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory()) directories.add(path);
     if (!found?.isFile()) return;

@@ -1,6 +1,6 @@
 // The process tree as it was frozen: since preflight it may have forked, connected and registered.
 import { openFds, processTree, type Task } from './proc.js';
-import { objectsOf, withContexts } from './rdma.js';
+import { objectsOf, resumeContexts, withContexts } from './rdma.js';
 import { type TcpSocket, tcpSockets } from './tcp.js';
 import type { MovedObjects } from './types.js';
 
@@ -40,4 +40,15 @@ export async function frozenObjects(
     }
   }
   return { qp: [], mr: [], cq: 0 };
+}
+
+/**
+ * Lets the QPs go on at the source: CRIU ends a failed post-dump as a success for plugins, so that ours does not.
+ *
+ * @throws Error with the QPs that did not
+ */
+export async function resumeFrozen({ contexts, pids }: Frozen): Promise<void> {
+  if (contexts === 0) return;
+  const { failures } = await resumeContexts(pids);
+  if (failures.length > 0) throw new Error(failures.join('; '));
 }

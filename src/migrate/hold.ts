@@ -18,14 +18,28 @@ export function holdTime(maxHoldMs = DEFAULT_MAX_HOLD_MS): number {
 
 const CONNECTED = new Set(['RTR', 'RTS', 'SQD']);
 
-/** What a host needs to answer for the connected QPs of stopped processes. */
-export function reservationsOf(pids: number[]): Promise<Reservation[]> {
+/** A QP and the GID that it has. */
+export interface Place {
+  qpn: number;
+  sgid: string;
+}
+
+/**
+ * What a host needs to answer for the connected QPs of stopped processes, and, with the places where they were
+ * restored, to send on to there what still comes for them.
+ */
+export function reservationsOf(pids: number[], places: Place[] = []): Promise<Reservation[]> {
+  const now = new Map(places.map(({ qpn, sgid }) => [qpn, sgid]));
   return withContexts(pids, (contexts) =>
     contexts.flatMap((context) =>
       context
         .listQps()
         .filter(({ type, state }) => type === 'RC' && CONNECTED.has(state))
-        .map(({ qpn, destQpn, dgid, epoch }) => ({ qpn, peerQpn: destQpn, peerGid: dgid, epoch })),
+        .map(({ qpn, destQpn, sgid, dgid, epoch }) => {
+          const there = now.get(qpn);
+          const forward = there && there !== sgid ? { forwardGid: there } : {};
+          return { qpn, peerQpn: destQpn, peerGid: dgid, epoch, ...forward };
+        }),
     ),
   );
 }

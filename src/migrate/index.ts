@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { MigrationError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
-import { prepareDirectory } from './agent/prepare.js';
+import { LOCAL_IMAGES, prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
 import { limitRate } from './bandwidth.js';
 import { Custody, originOf } from './custody.js';
@@ -12,25 +12,26 @@ import { removeNetworkLock } from './dump.js';
 import { errorsOf } from './findings.js';
 import { inspect, subjectOf } from './inspect.js';
 import { recoverProcess } from './leftovers.js';
+import { asMigration, type Migration } from './migration.js';
 import { Move } from './move.js';
 import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
 import { preCopy } from './precopy.js';
+import { pageOptions } from './runc/dump.js';
 import type { SourceFacts } from './source.js';
 import { Support } from './support.js';
 import { syncAll } from './sync.js';
 import type { Finding, MigrateOptions, MigrationEvent, MigrationReport, PreCopyRound } from './types.js';
 
+export { CriuError, MigrationError, RoamError, type RoamErrorOptions } from '../errors.js';
 export { check } from './check.js';
 export type { Decision, DestinationState, SourceState } from './decide.js';
+export type { Migration } from './migration.js';
 export { type RecoverOptions, type RecoverReport, recover } from './recover.js';
 export type * from './types.js';
 export { PHASES } from './types.js';
 
 const DEFAULT_READY_TIMEOUT_MS = 10_000;
-
-/** Room for images here: without pages they are small, but for deleted files that are still open. */
-const LOCAL_IMAGES = 64 * 1024 * 1024;
 
 /** Preflight found errors; nothing was stopped. */
 export class PreflightError extends MigrationError {
@@ -54,10 +55,14 @@ export class PreflightError extends MigrationError {
  * Until the commit (CRIU's post-dump notification is answered) every failure ends with the process running
  * here; after it, at the destination.
  *
- * @throws PreflightError with every finding, before anything was stopped
- * @throws MigrationError with the phase and host that failed
+ * @returns a promise of the report, which rejects with a PreflightError with every finding, before anything was
+ * stopped, or a MigrationError with the phase and host that failed; and an iterable of the events
  */
-export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
+export function migrate(options: MigrateOptions): Migration {
+  return asMigration(options, run);
+}
+
+async function run(options: MigrateOptions): Promise<MigrationReport> {
   const connection: { agent?: AgentClient; custody?: Custody; link?: DataLink } = {};
   const onEvent = (event: MigrationEvent) => {
     if (event.type === 'start') connection.custody?.reached(event.phase);
@@ -111,7 +116,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       agent,
       host: to,
       criu,
+      postCopy: options.postCopy ?? false,
       ...pace,
+      ...pageOptions(checked.source.container, criu),
       ...(signal ? { signal } : {}),
     });
     if (checked.sync.length > 0)
@@ -125,14 +132,14 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
       ? await phases.run(
           'pre-copy',
           hostname(),
-          () => sendAhead({ ...checked, ...prepared, pages, options, phases }),
+          () => sendAhead({ ...checked, pages, options, phases }),
           (done) => `${done.length} rounds`,
         )
       : undefined;
     if (checked.source.rdma.contexts > 0)
       await phases.run('announce', hostname(), () => announce(checked.source.pids, options, phases));
     const sent = rounds ? { rounds } : {};
-    const move = new Move({ ...checked, ...prepared, ...sent, pages, id, options, phases });
+    const move = new Move({ ...checked, ...prepared, ...sent, ...pace, pages, id, options, phases });
     const report = await move.run();
     await connection.custody?.end(checked.agent, true);
     return report;
@@ -152,7 +159,6 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
 interface Ahead {
   source: SourceFacts;
   agent: AgentClient;
-  dir: string;
   pages: PageStream;
   options: MigrateOptions;
   phases: Phases;

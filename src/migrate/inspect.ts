@@ -2,8 +2,9 @@
 import { AgentClient } from './agent/client.js';
 import { leftoverFindings } from './leftovers.js';
 import { type PreflightResult, preflight } from './preflight.js';
-import { parseTarget, readSource, type SourceFacts } from './source.js';
+import { readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
+import { resolveTarget } from './target.js';
 import type { InspectOptions, MoveSubject } from './types.js';
 
 const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
@@ -27,20 +28,21 @@ export async function inspect(
   options: InspectOptions,
   keep: (agent: AgentClient) => void,
 ): Promise<Inspected> {
-  const { to, ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu', tcpClose = false } = options;
+  const { to, ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
+  const { tcpClose = false, postCopy = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
-  const pid = parseTarget(options.target);
+  const { pid, container } = await resolveTarget(options.target);
   const sync = await syncPaths(options.sync ?? []);
   const connecting = AgentClient.connect(to, ssh, remoteRoam, criu).then((agent) => {
     keep(agent);
     return agent;
   });
   // Both are awaited whatever becomes of the other, so that no connection is forgotten.
-  const [read, connected] = await Promise.allSettled([readSource(pid, ip, criu), connecting]);
+  const [read, connected] = await Promise.allSettled([readSource(pid, ip, criu, container), connecting]);
   if (read.status === 'rejected') throw read.reason;
   if (connected.status === 'rejected') throw connected.reason;
   const [source, agent] = [read.value, connected.value];
-  const result = await preflight(source, agent, { tcpClose, carryLimit, sync });
+  const result = await preflight(source, agent, { tcpClose, carryLimit, sync, postCopy });
   const findings = [...(await leftoverFindings(pid, source.hostname)), ...result.findings];
   return { ...result, findings, source, agent, criu, carryLimit, sync };
 }

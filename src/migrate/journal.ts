@@ -64,12 +64,16 @@ export interface JournalEntry {
   files?: { path: string; existed: boolean }[];
   /** Destination: the copy is made from this moment on, clock ticks since boot. */
   since?: string;
+  /** Destination: the container that the copy is made as, by its name. */
+  container?: string;
   /** Destination: every process of the copy. */
   pids?: number[];
   /** Destination: the copy as the restore left it; absent when it did not end well. */
   copy?: TaskId[];
   /** Destination: the source has found the copy whole. */
   verified?: boolean;
+  /** Destination: memory of the copy comes still, through the owner: without it, the copy is lost. */
+  lazy?: boolean;
   /** Destination: QPs and tasks were let go. */
   resumed?: boolean;
   /**

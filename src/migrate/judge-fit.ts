@@ -119,6 +119,14 @@ function judgeSoftware(found: Findings, source: SourceFacts, destination: HostFa
       'load the same module on both hosts',
     );
   }
+  if (abi && wanted && abi.keyId !== wanted.keyId) {
+    const words = ({ keyId }: typeof abi) => (keyId ? `key ${keyId}` : 'no key');
+    found.error(
+      'KEY_DIFFERS',
+      `the rdma_rxe module has ${words(abi)}, at the source ${words(wanted)}: peers would not believe the copy`,
+      'write the same key to /proc/sys/net/rdma_rxe/key on every host, see docs/threat-model.md',
+    );
+  }
   if (own.pluginHash && destination.pluginHash && own.pluginHash !== destination.pluginHash)
     found.warning(
       'PLUGIN_DIFFERS',

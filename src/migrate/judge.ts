@@ -1,4 +1,6 @@
 // The judgements of preflight: facts in, findings out.
+
+import { LOCAL_IMAGES } from './agent/prepare.js';
 import type { HostFacts } from './agent/protocol.js';
 import { Findings } from './findings.js';
 import { mebibytes } from './run.js';
@@ -13,11 +15,11 @@ const LEAST_CRIU = '4.0';
 export function judgeTree(source: SourceFacts): Finding[] {
   const { hostname: host, foreignNamespaces, fds, rdma, address } = source;
   const found = new Findings(host);
-  if (foreignNamespaces.length > 0) {
+  if (foreignNamespaces.length > 0 && !source.container) {
     found.error(
       'NAMESPACES',
       `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
-      'containers cannot be moved yet; move a process of the host',
+      'a container of runc moves as roam migrate runc:NAME; others cannot be moved yet',
     );
   }
   for (const { pid, fd, link } of fds) {
@@ -168,12 +170,12 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
       `${mebibytes(destination.memoryAvailable)} of memory are free, ${mebibytes(2 * memory)} are needed`,
     );
   }
-  if (own.memoryAvailable < memory) {
+  if (own.memoryAvailable < LOCAL_IMAGES) {
     found.list.push({
       severity: 'error',
       code: 'MEMORY_SHORT',
       host: source.hostname,
-      message: `${mebibytes(own.memoryAvailable)} of memory are free, the images need ${mebibytes(memory)}`,
+      message: `${mebibytes(own.memoryAvailable)} of memory are free, the images need up to ${mebibytes(LOCAL_IMAGES)}`,
     });
   }
   return found.list;

@@ -1,7 +1,7 @@
 // Earlier migrations of a process that were broken off, in the way of the next one.
 import { type JournalEntry, readJournals } from './journal.js';
 import { recover } from './recover.js';
-import { parseTarget } from './source.js';
+import { resolveTarget } from './target.js';
 import type { Finding } from './types.js';
 
 const concerns = (pid: number) => (entry: JournalEntry) =>
@@ -14,7 +14,8 @@ const concerns = (pid: number) => (entry: JournalEntry) =>
  */
 export async function recoverProcess(target: string): Promise<string[]> {
   const words: string[] = [];
-  for (const { id } of (await readJournals()).filter(concerns(parseTarget(target)))) {
+  const { pid } = await resolveTarget(target);
+  for (const { id } of (await readJournals()).filter(concerns(pid))) {
     // It may be over by now.
     const reports = await recover(id).catch(() => []);
     for (const { action, done, reason } of reports)

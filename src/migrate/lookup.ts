@@ -46,6 +46,8 @@ export async function destinationState(entry: JournalEntry | undefined): Promise
   if (entry.owner && (await isThere(entry.owner))) return 'busy';
   const tasks = await copyTasks(entry);
   if (tasks.length === 0) return 'absent';
+  // Its owner is gone, and with it the way of its memory.
+  if (entry.lazy) return 'partial';
   if (entry.resumed) return 'running';
   if (!entry.copy || tasks.length < entry.copy.length) return 'partial';
   const wanted = tasks.filter(({ pid }) => !entry.origin.stopped.includes(pid));

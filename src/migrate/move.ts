@@ -2,54 +2,30 @@
 
 import { hostname } from 'node:os';
 import { type RestartedCall, restartInterruptedCalls } from '../criu/index.js';
-import { CriuError, RoamError } from '../errors.js';
-import type { AgentClient } from './agent/client.js';
-import type { HostFacts } from './agent/protocol.js';
+import { CriuError, type MigrationError, RoamError } from '../errors.js';
 import { filesToCarry } from './carry.js';
 import { cleanUp } from './cleanup.js';
-import type { Custody } from './custody.js';
-import type { DataLink } from './data-link.js';
 import { DUMP_LOG, dumpTree } from './dump.js';
 import { FloatingAddress } from './floating.js';
-import { type Frozen, frozenObjects, readFrozen } from './frozen.js';
-import { holdTime, reservationsOf, reserveHere } from './hold.js';
+import { type Frozen, frozenObjects, readFrozen, resumeFrozen } from './frozen.js';
+import { holdTime, type Place, reservationsOf, reserveHere } from './hold.js';
 import { subjectOf } from './inspect.js';
 import { keepCriuLog } from './logs.js';
-import type { PageStream } from './pages.js';
+import type { MoveContext } from './move-context.js';
 import type { Phases } from './phases.js';
+import { PostCopy } from './post-copy.js';
 import { fateOf, lives } from './proc.js';
-import { resumeContexts } from './rdma.js';
+import { type Copy, restoreCopy } from './restore.js';
+import { placeOf } from './runc/container.js';
 import { settle } from './settle.js';
-import type { SourceFacts } from './source.js';
 import { syncAll } from './sync.js';
 import { sameEnds } from './tcp.js';
 import { sendImages } from './transfer.js';
-import type { CarriedFile, MigrateOptions, MigrationReport, MovedObjects, PreCopyRound } from './types.js';
+import type { CarriedFile, MigrationReport, MovedObjects } from './types.js';
 import { verifyCopy } from './verify.js';
 
 /** A large process takes its time to die. */
 const FATE_TIMEOUT_MS = 30_000;
-
-export interface MoveContext {
-  source: SourceFacts;
-  destination: HostFacts;
-  missingFiles: string[];
-  agent: AgentClient;
-  custody: Custody;
-  options: MigrateOptions;
-  phases: Phases;
-  /** Name of this migration, unique on both hosts. */
-  id: string;
-  /** Directory of the images here. */
-  dir: string;
-  link: DataLink;
-  pages: PageStream;
-  /** Rounds of pre-copy, if there were any. */
-  rounds?: PreCopyRound[];
-  carryLimit: number;
-  /** Paths that rsync brings up to date in the freeze. */
-  sync: string[];
-}
 
 /** One attempt; `run` is called once. */
 export class Move {
@@ -60,9 +36,14 @@ export class Move {
   #restarted: RestartedCall[] = [];
   /** Set in the freeze. */
   #frozen: Frozen;
+  /** Of the copy's QPs. */
+  #places: Place[] = [];
+  /** The processes at the destination. */
+  #copy: Copy = { contexts: 0, pids: [], stopped: [] };
   readonly #maxHoldMs: number;
   readonly #floating?: FloatingAddress;
   #address?: MigrationReport['address'];
+  #postCopy?: PostCopy;
   #objects: MovedObjects = { qp: [], mr: [], cq: 0 };
 
   constructor(private readonly c: MoveContext) {
@@ -78,15 +59,20 @@ export class Move {
     phases.committed();
     await this.#resume();
     await phases
-      .run('settle', options.to, () => settle(this.c.agent, this.#frozen, phases, options.settleTimeoutMs))
+      .run('settle', options.to, () => settle(this.c.agent, this.#copy, phases, options.settleTimeoutMs))
       .catch((error: Error) => {
         // The process runs over there: what is not known is told, and the rest is still cleaned up.
         phases.warn(`${options.to}: ${error.message}`);
       });
+    const lost = await this.#memoryArrives().then(
+      () => undefined,
+      (error: MigrationError) => error,
+    );
     const locked = this.c.source.connections.length > 0 && !options.tcpClose;
     const keepImages = options.keepImages ?? false;
     await phases.keepLogs();
     await phases.run('cleanup', options.to, () => cleanUp({ ...this.c, to: options.to, keepImages, locked }));
+    if (lost) throw lost;
     return this.#report();
   }
 
@@ -96,7 +82,7 @@ export class Move {
     const here = hostname();
     phases.throwIfAborted();
     const dump = phases.begin('dump');
-    phases.onRollback('resuming the QPs here', () => this.#resumeSource());
+    phases.onRollback('resuming the QPs here', () => resumeFrozen(this.#frozen));
     const thaw = phases.mark();
     let commit: ReturnType<Phases['begin']> | undefined;
     try {
@@ -114,7 +100,7 @@ export class Move {
             this.#restarted = await restartInterruptedCalls(`${dir}/images`);
             await this.#atDestination();
             // From the end of the process here until its peers know where it is.
-            await reserveHere(await reservationsOf(this.#frozen.pids), this.#maxHoldMs);
+            await reserveHere(await reservationsOf(this.#frozen.pids, this.#places), this.#maxHoldMs);
             commit = phases.begin('commit');
           } catch (error) {
             // While the source is still frozen: nothing of it may run beside what is left over there.
@@ -162,7 +148,13 @@ export class Move {
         const objects = frozenObjects(this.#frozen, (problem) => phases.warn(problem));
         // First: what is the same then need not be carried.
         this.#bytes += await syncAll(sync, to, options.ssh ?? ['ssh']);
-        this.#carried = await filesToCarry(this.#frozen.pids, missingFiles, agent, carryLimit);
+        this.#carried = await filesToCarry(
+          this.#frozen.pids,
+          missingFiles,
+          agent,
+          carryLimit,
+          placeOf(source.container),
+        );
         const paths = this.#carried.map(({ path }) => path);
         sent = await sendImages(link, to, dir, paths);
         this.#bytes += sent;
@@ -180,11 +172,13 @@ export class Move {
         () => this.#address?.ip ?? 'stays',
       );
     }
-    await phases.run('restore', to, () =>
-      agent.request('restore', { shellJob: source.shellJob, tcpClose, pids: this.#frozen.pids }),
-    );
+    this.#copy = await phases.run('restore', to, async () => {
+      const { lazy } = this.c.pages;
+      if (lazy && lazy.pages > 0) this.#postCopy = await PostCopy.open(this.c, lazy);
+      return restoreCopy(agent, source, this.#frozen, { tcpClose, lazy: this.#postCopy !== undefined });
+    });
     await phases.run('verify', to, async () => {
-      await verifyCopy(agent, this.#frozen, to);
+      this.#places = await verifyCopy(agent, this.#copy, to);
       phases.throwIfAborted();
       await agent.request('arm', {});
     });
@@ -205,11 +199,11 @@ export class Move {
   }
 
   async #resume(): Promise<void> {
-    const { phases, agent, custody, source, options } = this.c;
-    // As preflight saw them: in the freeze every task is stopped.
-    const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
+    const { phases, agent, custody, options } = this.c;
+    const { pids, stopped } = this.#copy;
+    const [postCopy, order] = [this.#postCopy, { pids, stopped }];
     const resumed = await phases.run('resume', options.to, () =>
-      custody.resume(agent, { pids: this.#frozen.pids, stopped }),
+      postCopy ? postCopy.resume(agent, order, custody) : custody.resume(agent, order),
     );
     const { warnings } = resumed;
     // Another one, if the first was lost.
@@ -218,15 +212,17 @@ export class Move {
     this.#frozenMs = this.#sinceFreeze();
   }
 
-  #sinceFreeze(): number {
-    return Math.round(performance.now() - this.#frozenAt);
+  async #memoryArrives(): Promise<void> {
+    const postCopy = this.#postCopy;
+    if (!postCopy) return;
+    const { phases, agent, options } = this.c;
+    const arriving = () => postCopy.arrives(agent, (problem) => phases.warn(problem));
+    const report = await phases.run('post-copy', options.to, arriving, ({ bytes }) => `${bytes} bytes`);
+    phases.note({ postCopy: report });
   }
 
-  /** CRIU ends a failed post-dump as a success for plugins, so that the QPs are not resumed by the plugin. */
-  async #resumeSource(): Promise<void> {
-    if (this.#frozen.contexts === 0) return;
-    const { failures } = await resumeContexts(this.#frozen.pids);
-    if (failures.length > 0) throw new Error(failures.join('; '));
+  #sinceFreeze(): number {
+    return Math.round(performance.now() - this.#frozenAt);
   }
 
   #report(): MigrationReport {
@@ -242,6 +238,7 @@ export class Move {
       frozenMs: this.#frozenMs,
       bytes: this.#bytes,
       ...(this.c.rounds ? { rounds: this.c.rounds } : {}),
+      ...(phases.known.postCopy ? { postCopy: phases.known.postCopy } : {}),
       carried: this.#carried,
       restartedCalls: this.#restarted,
       objects: this.#objects,

@@ -1,7 +1,14 @@
 // Memory goes straight from CRIU to a page server at the destination, round after round.
 import { mkdir, open } from 'node:fs/promises';
-import { Criu, type CriuOptions, PAGE, PageFilter, type PageRound, PageStreamError } from '../criu/index.js';
-import type { UntrackedMemory } from '../criu/pages/index.js';
+import { Criu, type CriuOptions } from '../criu/index.js';
+import {
+  LazyPages,
+  PAGE,
+  PageFilter,
+  type PageRound,
+  PageStreamError,
+  type UntrackedMemory,
+} from '../criu/pages/index.js';
 import { RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import type { DataLink } from './data-link.js';
@@ -9,6 +16,9 @@ import { deviceMemory } from './rdma.js';
 
 /** Directory of the last images, at both ends; those of the rounds before are beside it. */
 const IMAGES = 'images';
+
+/** A CRIU that sends its pages to us. */
+export type PageCriu = Pick<Criu, 'pages' | 'dump'> & AsyncDisposable;
 
 export interface PageStreamContext {
   link: DataLink;
@@ -19,6 +29,12 @@ export interface PageStreamContext {
   dir: string;
   /** criu binary. */
   criu: string;
+  /** Starts the CRIU of the last round, where that is not ours to start. */
+  dumping?: (imagesDir: string) => PageCriu;
+  /** The number on this host of a process that CRIU names by the one in its own namespace. */
+  hostPid?: (pid: number) => Promise<number | undefined>;
+  /** The last round keeps back what can be sent later. */
+  postCopy: boolean;
   /** Aborted: whatever is under way ends. */
   signal?: AbortSignal;
   /** Called before bytes are written, and may delay them. */
@@ -26,39 +42,45 @@ export interface PageStreamContext {
 }
 
 /** What a request of CRIU needs to send its pages, and what becomes of them. */
-export interface PageRequest {
-  criu: Criu;
-  opts: CriuOptions;
+export interface PageRequest<C = PageCriu> {
+  criu: C;
+  opts: CriuOptions & { imagesDir: string };
   /** What was sent; settles before CRIU says `post-dump`. */
   sent: Promise<PageRound>;
 }
 
 /** The rounds of one migration. */
 export class PageStream {
+  /** What the last round has kept back. */
+  readonly lazy?: LazyPages;
   readonly #filter = new PageFilter();
   #rounds = 0;
 
-  constructor(private readonly c: PageStreamContext) {}
+  constructor(private readonly c: PageStreamContext) {
+    if (c.postCopy) this.lazy = new LazyPages();
+  }
 
   /** A pre-dump: memory is sent, and the process runs. */
-  async preDump(request: (page: PageRequest) => Promise<void>): Promise<PageRound> {
-    const parent = this.#rounds === 0 ? undefined : `${IMAGES}.${this.#rounds}`;
-    this.#rounds++;
-    return this.#round({ images: `${IMAGES}.${this.#rounds}`, parent, last: false }, request);
+  preDump(request: (page: PageRequest<Criu>) => Promise<void>): Promise<PageRound> {
+    return this.#round(false, () => Criu.swrk({ path: this.c.criu, pages: true }), request);
   }
 
   /** The last round, on top of those before. */
-  async last(request: (page: PageRequest) => Promise<void>): Promise<PageRound> {
-    const parent = this.#rounds === 0 ? undefined : `${IMAGES}.${this.#rounds}`;
-    this.#rounds++;
-    return this.#round({ images: IMAGES, parent, last: true }, request);
+  last(request: (page: PageRequest) => Promise<void>): Promise<PageRound> {
+    const { criu: path, dumping } = this.c;
+    const start = (imagesDir: string) => dumping?.(imagesDir) ?? Criu.swrk({ path, pages: true });
+    return this.#round<PageCriu>(true, start, request);
   }
 
-  async #round(
-    { images, parent, last }: { images: string; parent?: string | undefined; last: boolean },
-    request: (page: PageRequest) => Promise<void>,
+  async #round<C extends PageCriu>(
+    last: boolean,
+    start: (imagesDir: string) => C | Promise<C>,
+    request: (page: PageRequest<C>) => Promise<void>,
   ): Promise<PageRound> {
-    const { link, dir, criu: path, pace, signal } = this.c;
+    const { link, dir, pace, signal, hostPid } = this.c;
+    const parent = this.#rounds === 0 ? undefined : `${IMAGES}.${this.#rounds}`;
+    const round = ++this.#rounds;
+    const images = last ? IMAGES : `${IMAGES}.${round}`;
     const imagesDir = `${dir}/${images}`;
     await mkdir(imagesDir, { recursive: true, mode: 0o700 });
     if (signal?.aborted) throw new RoamError('INTERRUPTED', 'interrupted');
@@ -66,11 +88,13 @@ export class PageStream {
     const hangUp = () => server.destroy();
     signal?.addEventListener('abort', hangUp);
     try {
-      await using criu = await Criu.swrk({ path, pages: true });
+      await using criu = await start(imagesDir);
       const { socket, fd } = criu.pages;
       socket.on('error', () => {});
       let broken: unknown;
-      const options = { round: this.#rounds, last, untracked: readDeviceMemory, ...(pace ? { pace } : {}) };
+      const untracked = async (pid: number) => readDeviceMemory((await hostPid?.(pid)) ?? pid);
+      const lazy = last ? this.lazy : undefined;
+      const options = { round, last, lazy, untracked, ...(pace ? { pace } : {}) };
       const sent = this.#filter.round(socket, server, options).catch((error) => {
         broken = error;
         // CRIU waits for an answer that will not come.
@@ -103,13 +127,14 @@ export class PageStream {
   }
 }
 
-/** The memory of a frozen process that its RDMA devices write to. */
+/** The memory of a frozen process that is registered with RDMA devices. */
 async function readDeviceMemory(pid: number): Promise<UntrackedMemory | undefined> {
-  const ranges = await deviceMemory(pid);
-  if (ranges.length === 0) return undefined;
+  const { pinned, written } = await deviceMemory(pid);
+  if (pinned.length === 0) return undefined;
   const memory = await open(`/proc/${pid}/mem`, 'r');
   return {
-    ranges,
+    ranges: written,
+    pinned,
     close: () => memory.close(),
     read: async (first, pages) => {
       const data = Buffer.allocUnsafe(pages * PAGE);

@@ -10,7 +10,15 @@ import type {
 } from './types.js';
 
 /** The other phases work at the source. */
-const AT_DESTINATION = new Set<PhaseName>(['address', 'restore', 'verify', 'resume', 'settle', 'cleanup']);
+const AT_DESTINATION = new Set<PhaseName>([
+  'address',
+  'restore',
+  'verify',
+  'resume',
+  'settle',
+  'post-copy',
+  'cleanup',
+]);
 
 interface Undo {
   what: string;

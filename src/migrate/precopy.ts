@@ -18,8 +18,6 @@ export interface PreCopyContext {
   source: SourceFacts;
   agent: AgentClient;
   pages: PageStream;
-  /** Directory of the migration here. */
-  dir: string;
   options: PreCopyOptions;
   onRound: (round: PreCopyRound) => void;
   warn: (message: string) => void;
@@ -41,13 +39,15 @@ export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
     c.throwIfAborted();
     await trackMemory((await processTree(c.source.pid)).map(({ pid }) => pid));
     const started = performance.now();
-    const sent = await c.pages.preDump(({ criu, opts }) =>
-      criu.preDump({ ...preDumpOptions(c.source), ...opts }),
-    );
+    let imagesDir = '';
+    const sent = await c.pages.preDump(({ criu, opts }) => {
+      imagesDir = opts.imagesDir;
+      return criu.preDump({ ...preDumpOptions(c.source), ...opts });
+    });
     const measured = {
       ...sent,
       ms: performance.now() - started,
-      frozenMs: await frozenTime(`${c.dir}/images.${rounds.length + 1}`),
+      frozenMs: (await criuStats(imagesDir)).frozenTime / 1000,
       ...(snapshot === undefined ? {} : { sinceLastMs: started - snapshot }),
     };
     snapshot = started;
@@ -107,10 +107,4 @@ async function roundTrip(agent: AgentClient): Promise<number> {
     times.push(performance.now() - started);
   }
   return Math.min(...times);
-}
-
-/** How long CRIU held the tasks, in milliseconds. */
-async function frozenTime(imagesDir: string): Promise<number> {
-  const { frozenTime } = await criuStats(imagesDir);
-  return frozenTime / 1000;
 }

@@ -7,7 +7,9 @@ import { bySeverity, Findings } from './findings.js';
 import { askFit } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
 import { judgeFit } from './judge-fit.js';
+import { judgePostCopy } from './judge-post-copy.js';
 import { mebibytes } from './run.js';
+import { judgeContainer, judgeGuests, judgePlace } from './runc/judge.js';
 import type { SourceFacts } from './source.js';
 import { isSynced } from './sync.js';
 import type { Finding } from './types.js';
@@ -19,6 +21,7 @@ export interface PreflightOptions {
   carryLimit: number;
   /** What rsync brings to the destination need not be there yet. */
   sync: string[];
+  postCopy: boolean;
 }
 
 export interface PreflightResult {
@@ -52,10 +55,30 @@ export async function preflight(
     ...judgePair(source, destination),
     ...judgeFit(source, destination, await askFit(source, agent, files.missing)),
     ...judgeSockets(source, destination, options.tcpClose),
-    ...(await judgeIds(source, agent, destination.hostname)),
+    ...(await judgeTaken(source, agent, destination.hostname, options.sync)),
+    ...(options.postCopy ? judgePostCopy(source, destination) : []),
     ...files.findings,
   ];
   return { findings: bySeverity(findings), destination, missingFiles: files.missing };
+}
+
+/** What has to be free or there for these processes: ids, or a place for a container. */
+async function judgeTaken(
+  source: SourceFacts,
+  agent: AgentClient,
+  host: string,
+  sync: string[],
+): Promise<Finding[]> {
+  const { container, foreignNamespaces } = source;
+  // In a pid namespace of their own every id is free.
+  const ids = foreignNamespaces.includes('pid') ? [] : await judgeIds(source, agent, host);
+  if (!container) return ids;
+  return [
+    ...ids,
+    ...judgeContainer(source, container, sync),
+    ...(await judgeGuests(source)),
+    ...(await judgePlace(container, agent, host, sync)),
+  ];
 }
 
 async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): Promise<Finding[]> {
@@ -82,7 +105,10 @@ async function compareFiles(
   { carryLimit, sync }: PreflightOptions,
 ) {
   const files = source.files.files.filter(({ path }) => !isSynced(path, sync));
-  const directories = source.files.directories.filter((path) => !isSynced(path, sync));
+  // That of a container is asked after with its bundle.
+  const directories = source.files.directories.filter(
+    (path) => !isSynced(path, sync) && path !== source.container?.rootfs,
+  );
   const paths = [...files.map(({ path }) => path), ...directories];
   const there = await agent.request('sizes', { paths });
   const found = new Findings(host);

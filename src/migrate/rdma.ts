@@ -1,5 +1,6 @@
 // What RDMA objects processes and hosts hold.
 import { PAGE } from '../criu/pages/protocol.js';
+import type { PageRange } from '../criu/pages/types.js';
 import { RoamError } from '../errors.js';
 import { openRxe, processContexts, type RxeContext } from '../rxe/index.js';
 import { rdmaLinks } from './address.js';
@@ -51,23 +52,28 @@ export function trackMemory(pids: number[]): Promise<void> {
   });
 }
 
-/** Page ranges that the devices of a process whose QPs are stopped may have written to, ascending and apart. */
-export async function deviceMemory(pid: number): Promise<{ first: number; end: number }[]> {
+/**
+ * Page ranges of a process whose QPs are stopped, ascending and apart: those that its devices have pinned, and those
+ * of them that they may have written to.
+ */
+export async function deviceMemory(pid: number): Promise<{ pinned: PageRange[]; written: PageRange[] }> {
   const regions = await withContexts([pid], (contexts) =>
-    contexts.filter(({ isRxe }) => isRxe).flatMap((context) => context.writableMemory()),
+    contexts.filter(({ isRxe }) => isRxe).flatMap((context) => context.registeredMemory()),
   );
   const size = BigInt(PAGE);
-  return mergeRanges(
-    regions.map(({ start, length }) => ({
-      first: Number(start / size),
-      end: Number((start + length + size - 1n) / size),
-    })),
-  );
+  const pages = (wanted: typeof regions) =>
+    mergeRanges(
+      wanted.map(({ start, length }) => ({
+        first: Number(start / size),
+        end: Number((start + length + size - 1n) / size),
+      })),
+    );
+  return { pinned: pages(regions), written: pages(regions.filter(({ writable }) => writable)) };
 }
 
 /** The union of half-open ranges, ascending and apart. */
-export function mergeRanges(ranges: { first: number; end: number }[]): { first: number; end: number }[] {
-  const merged: { first: number; end: number }[] = [];
+export function mergeRanges(ranges: PageRange[]): PageRange[] {
+  const merged: PageRange[] = [];
   for (const { first, end } of [...ranges].sort((a, b) => a.first - b.first)) {
     const before = merged.at(-1);
     if (before && first <= before.end) before.end = Math.max(before.end, end);
@@ -129,15 +135,23 @@ export async function deviceQps(): Promise<DeviceQp[]> {
 /** The stock module, or a host on which nothing of RDMA is installed. */
 const NO_MODULE = new Set(['ROAM_UNSUPPORTED', 'ADDON_NOT_BUILT', 'ADDON_NOT_LOADABLE']);
 
+interface ModuleFacts {
+  version: string;
+  abi: number;
+  dump: number;
+  /** See `RxeQuery`. */
+  keyId?: string;
+}
+
 /** The migratable module behind the host's first RDMA device; undefined: stock or none. */
-export async function moduleFacts(): Promise<{ version: string; abi: number; dump: number } | undefined> {
+export async function moduleFacts(): Promise<ModuleFacts | undefined> {
   const [link] = await rdmaLinks();
   if (!link) return undefined;
   try {
     const rxe = openRxe(link.device);
     try {
-      const { moduleVersion: version, abi, dumpVersion: dump } = rxe.query();
-      return { version, abi, dump };
+      const { moduleVersion: version, abi, dumpVersion: dump, keyId } = rxe.query();
+      return { version, abi, dump, ...(keyId ? { keyId } : {}) };
     } finally {
       rxe.close();
     }

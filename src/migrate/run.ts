@@ -9,13 +9,13 @@ import { RoamError } from '../errors.js';
 /**
  * Starts a program with pipes, in a process group of its own: Ctrl-C must reach the engine, which rolls back in
  * order, and not the half-done step. `exited` never rejects; 127 stands for a program that cannot be run.
- * With `socket` it has a stream socket as descriptor 3, whose other end is `child.stdio[3]`.
+ * With `sockets` it has so many stream sockets as descriptors from 3 on, whose other ends are `child.stdio[3]`...
  */
-export function start(file: string, args: string[], { socket = false } = {}) {
+export function start(file: string, args: string[], { sockets = 0 } = {}) {
   const child = spawn(file, args, {
     detached: true,
-    // Node.js makes its pipes with socketpair(2): the extra one is a stream in both directions.
-    stdio: ['pipe', 'pipe', 'pipe', ...(socket ? (['pipe'] as const) : [])],
+    // Node.js makes its pipes with socketpair(2): the extra ones are streams in both directions.
+    stdio: ['pipe', 'pipe', 'pipe', ...Array<'pipe'>(sockets).fill('pipe')],
     env: { ...process.env, PATH: searchPath() },
   }) as ChildProcessWithoutNullStreams;
   // Whoever reads the other end may end first; its exit code tells why.

@@ -11,6 +11,7 @@ import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
 import { processTree } from './proc.js';
 import { resumeContexts } from './rdma.js';
+import { deleteContainer } from './runc/container.js';
 
 /** CRIU rolls back by itself when its client is gone; this long it may take. */
 const CRIU_GRACE_MS = 20_000;
@@ -94,7 +95,7 @@ async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): 
 }
 
 async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
-  const { id, dir, connections, reservations, files = [], address } = entry;
+  const { id, dir, connections, reservations, files = [], address, container } = entry;
   await steps.do('ending CRIU', async () => {
     for (const task of await criuIn(dir)) await endTask(task, CRIU_GRACE_MS);
   });
@@ -103,6 +104,7 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
     for (const task of (await copyTasks(entry)).reverse()) await endTask(task, 0);
     if ((await copyTasks(entry)).length > 0) throw new Error('it does not end');
   });
+  if (container) await steps.do(`deleting the container ${container}`, () => deleteContainer(container));
   if (address && localAddresses().some(({ ip, dev }) => ip === address.cidr.ip && dev === address.dev))
     await steps.do('giving the address back', () => removeAddress(address.cidr, address.dev));
   if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));

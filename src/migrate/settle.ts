@@ -1,8 +1,8 @@
 // After the process runs at the destination: its peers have to say that they know where it is.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from './agent/client.js';
-import type { Frozen } from './frozen.js';
 import type { Phases } from './phases.js';
+import type { Copy } from './restore.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const POLL_MS = 100;
@@ -13,7 +13,7 @@ const POLL_MS = 100;
  */
 export async function settle(
   agent: AgentClient,
-  { contexts, pids }: Frozen,
+  { contexts, pids }: Copy,
   phases: Phases,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<void> {

@@ -9,10 +9,13 @@ import type { HostFacts } from './agent/protocol.js';
 import { type FileInventory, inventory } from './files.js';
 import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
 import { withContexts } from './rdma.js';
+import { type Container, placeOf } from './runc/container.js';
 import { type TcpSocket, tcpSockets, udpSockets } from './tcp.js';
 
 export interface SourceFacts {
   pid: number;
+  /** The container whose first process it is. */
+  container?: Container;
   tasks: Task[];
   pids: number[];
   fds: OpenFd[];
@@ -45,19 +48,24 @@ export interface RdmaFacts {
   problem?: string;
 }
 
-/** `pid:1234`, or a bare number. @throws RoamError BAD_TARGET */
+/** Pid of `pid:1234`, or of a bare number. @throws RoamError BAD_TARGET */
 export function parseTarget(target: string): number {
   const match = /^(?:pid:)?([1-9]\d*)$/.exec(target);
   if (!match) {
     throw new RoamError('BAD_TARGET', `"${target}" does not say what to move`, {
-      remedy: 'name a process: roam migrate pid:1234 --to HOST',
+      remedy: 'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME',
     });
   }
   return Number(match[1]);
 }
 
 /** Reads everything that preflight judges; nothing is stopped or changed. */
-export async function readSource(pid: number, ip: string | undefined, criu: string): Promise<SourceFacts> {
+export async function readSource(
+  pid: number,
+  ip: string | undefined,
+  criu: string,
+  container?: Container,
+): Promise<SourceFacts> {
   const tasks = await processTree(pid);
   if (tasks[0]?.state === 'Z') {
     throw new RoamError('NO_SUCH_PROCESS', `process ${pid} has ended and only waits for its parent`);
@@ -78,10 +86,11 @@ export async function readSource(pid: number, ip: string | undefined, criu: stri
   const cpu = await describing;
   return {
     pid,
+    ...(container ? { container } : {}),
     tasks,
     pids,
     fds,
-    files: await inventory(pids, fds),
+    files: await inventory(pids, fds, placeOf(container)),
     connections: unique(sockets.flatMap(({ tcp }) => tcp.connections)),
     bound: unique(sockets.flatMap(({ tcp, udp }) => [...tcp.listeners, ...udp])),
     foreignNamespaces: await foreignNamespaces(pid),
@@ -89,7 +98,8 @@ export async function readSource(pid: number, ip: string | undefined, criu: stri
     rdma,
     ...(cidr ? { address: { cidr, dev: deviceOf(cidr.ip) } } : {}),
     ...(cpu ? { cpu } : {}),
-    cgroup: await cgroupOf(pid),
+    // runc makes that of a container.
+    cgroup: container ? '/' : await cgroupOf(pid),
     host,
     hostname: hostname(),
     memory: tasks.reduce((sum, task) => sum + task.memory, 0),

@@ -1,5 +1,8 @@
 // The public vocabulary of a migration: options, progress, report.
 import type { RestartedCall } from '../criu/index.js';
+import type { PostCopyReport, PreCopyOptions, PreCopyRound } from './memory-types.js';
+
+export type { PostCopyReport, PreCopyOptions, PreCopyRound };
 
 /** The steps of a migration, in the order in which they run. */
 export const PHASES = [
@@ -16,6 +19,7 @@ export const PHASES = [
   'commit',
   'resume',
   'settle',
+  'post-copy',
   'cleanup',
 ] as const;
 
@@ -40,7 +44,7 @@ export type MigrationEvent =
   | { type: 'warning'; phase: PhaseName; message: string };
 
 export interface InspectOptions {
-  /** What to move: `pid:1234` (a process and all its descendants). */
+  /** What to move: `pid:1234` (a process and all its descendants), or `runc:NAME` (a container). */
   target: string;
   /** ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. */
   to: string;
@@ -58,19 +62,11 @@ export interface InspectOptions {
   carryLimit?: number;
   /** Files and directories that the destination gets by rsync, before the freeze and again inside it. */
   sync?: string[];
-}
-
-/** How memory is sent before the freeze. */
-export interface PreCopyOptions {
-  /** Longest blackout that is wanted, in milliseconds; rounds go on until the predicted one is shorter. */
-  maxBlackoutMs?: number;
-  /** Most rounds before the freeze. Default 8. */
-  maxRounds?: number;
   /**
-   * What to do when no round makes the blackout short enough: `'stop'` (default) leaves the process where it is,
-   * `'go'` moves it all the same.
+   * Send private memory that no device has registered only when the process runs at the destination. Until all of it
+   * is there, a failure of either host or of the link between them ends the process (code `PROCESS_LOST`).
    */
-  onNoConvergence?: 'stop' | 'go';
+  postCopy?: boolean;
 }
 
 export interface MigrateOptions extends InspectOptions {
@@ -140,26 +136,6 @@ export interface CarriedFile {
   reason: 'open for writing' | 'missing at the destination';
 }
 
-/** One round of pre-copy: memory that was sent while the process ran. */
-export interface PreCopyRound {
-  /** 1 for the first. */
-  round: number;
-  /** Wall time in milliseconds. */
-  ms: number;
-  /** Bytes sent. */
-  bytes: number;
-  /** Pages sent. */
-  pages: number;
-  /** Pages that were not sent again, because nothing had written to them since the round before. */
-  unchanged: number;
-  /** Bytes per second. */
-  rate: number;
-  /** Pages per second that the process and its devices wrote to during the round. */
-  dirtyRate?: number;
-  /** The blackout that would follow if the process were frozen after this round, in milliseconds. */
-  predictedMs?: number;
-}
-
 export interface MovedObjects {
   qp: { qpn: number; destQpn?: number; type?: string; state?: string; device?: string }[];
   mr: { lkey: number; rkey: number; length?: number; device?: string }[];
@@ -193,6 +169,8 @@ export interface MigrationReport extends MoveSubject {
   bytes: number;
   /** Rounds of pre-copy, in their order; absent where there was none. */
   rounds?: PreCopyRound[];
+  /** Absent where all memory was sent before the process ran again. */
+  postCopy?: PostCopyReport;
   carried: CarriedFile[];
   /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
   restartedCalls: RestartedCall[];

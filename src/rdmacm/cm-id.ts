@@ -1,4 +1,4 @@
-import { RoamError } from '../errors.js';
+import { RoamError, VerbsError } from '../errors.js';
 import { QP_STATES, type QpState } from '../verbs/enums.js';
 import type { Qp } from '../verbs/qp.js';
 import { fromNative, type QpAttributes } from '../verbs/qp-attributes.js';
@@ -81,6 +81,18 @@ export class CmId {
   check(): void {
     const early = this.#early;
     if (early !== undefined) throw this.#unexpected(early);
+  }
+
+  /** Turns a peer away, rdma_reject(3), and ends it. */
+  reject(privateData?: Uint8Array): void {
+    try {
+      this.call((cm, id) => cm.reject(id, privateData));
+    } catch (error) {
+      // A peer that has given up meanwhile needs no answer.
+      if (!(error instanceof VerbsError) || error.code !== 'EINVAL') throw error;
+    } finally {
+      this.close();
+    }
   }
 
   /** Ends it; the peer of an established connection sees it disconnect. Idempotent. */

@@ -1,6 +1,5 @@
 // rdma_cm for UD: no connection, only the answer where a service is.
 import { lookup } from 'node:dns/promises';
-import { VerbsError } from '../errors.js';
 import type { AddressVector } from '../verbs/ah.js';
 import type { Qp } from '../verbs/qp.js';
 import type { CmAddress, NativeCmEvent, NativeParameters } from './addon.js';
@@ -107,14 +106,7 @@ export class CmUdRequest {
 
   /** Turns the peer away. @param privateData up to 136 bytes */
   reject(privateData?: Uint8Array): void {
-    try {
-      this.#id.call((cm, n) => cm.reject(n, privateData));
-    } catch (error) {
-      // A peer that has given up meanwhile needs no answer.
-      if (!(error instanceof VerbsError) || error.code !== 'EINVAL') throw error;
-    } finally {
-      this.#id.close();
-    }
+    this.#id.reject(privateData);
   }
 }
 

@@ -1,4 +1,4 @@
-import { RoamError, VerbsError } from '../errors.js';
+import { RoamError } from '../errors.js';
 import type { Qp } from '../verbs/qp.js';
 import { type CmAddress, type NativeCmEvent, rdmacm } from './addon.js';
 import { createId, destroyId } from './channel.js';
@@ -64,14 +64,7 @@ export class CmRequest {
 
   /** Turns the peer away, rdma_reject(3). @param privateData up to 148 bytes */
   reject(privateData?: Uint8Array): void {
-    try {
-      this.#id.call((cm, n) => cm.reject(n, privateData));
-    } catch (error) {
-      // A peer that has given up meanwhile needs no answer.
-      if (!(error instanceof VerbsError) || error.code !== 'EINVAL') throw error;
-    } finally {
-      this.#id.close();
-    }
+    this.#id.reject(privateData);
   }
 }
 

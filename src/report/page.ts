@@ -65,7 +65,7 @@ function state(outcome: Outcome): Html {
 }
 
 function facts(outcome: Outcome, peer: PeerView | undefined): Html {
-  const { bytes, objects, pids, rounds = [] } = outcome;
+  const { bytes, objects, pids, rounds = [], postCopy } = outcome;
   const freeze = freezeOf(outcome);
   const rows: [string, string][] = [];
   if (!freeze) rows.push(['frozen', 'never']);
@@ -77,6 +77,8 @@ function facts(outcome: Outcome, peer: PeerView | undefined): Html {
   if (rounds.length > 0)
     rows.push(['sent while it ran', byteCount(rounds.reduce((sum, round) => sum + round.bytes, 0))]);
   if (bytes) rows.push(['sent in the freeze', byteCount(bytes)]);
+  if (postCopy)
+    rows.push(['sent when it ran there', `${byteCount(postCopy.bytes)} in ${seconds(postCopy.ms)}`]);
   if (pids) rows.push(['moving', count(pids.length, 'process', 'processes')]);
   if (objects) rows.push(['RDMA', `${count(objects.qp.length, 'QP')}, ${count(objects.mr.length, 'MR')}`]);
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

@@ -15,10 +15,7 @@ function grid(label: string, heads: string[], rows: Value[][]): Html {
 
 /** What failed where, what to do about it, and what became of the process. */
 export function failureSection(outcome: FailedOutcome): Html {
-  const { error, undone, source, destination, committed } = outcome;
-  const place = committed
-    ? `It failed after the commit point: the process belongs to ${destination}, and nothing was undone.`
-    : `It failed before the commit point: the process stays on ${source}.`;
+  const { error, undone } = outcome;
   return html`<section class="failure" role="alert"><h2>What went wrong</h2>
     <p class="cause">${
       error.findings
@@ -33,7 +30,7 @@ export function failureSection(outcome: FailedOutcome): Html {
           html`<li><b>${host}</b>: ${message}${remedy && html`<br>→ ${remedy}`} <code>${code}</code></li>`,
       )}</ul>`
     }
-    ${!error.findings && html`<p>${place}</p>`}
+    ${!error.findings && html`<p>${placeOf(outcome)}</p>`}
     ${
       undone.length > 0 &&
       html`<h3>What was rolled back</h3><ul class="undone">${undone.map(
@@ -42,6 +39,12 @@ export function failureSection(outcome: FailedOutcome): Html {
       )}</ul>`
     }
     <p class="small">Code <code>${error.code}</code></p></section>`;
+}
+
+function placeOf({ error, source, destination, committed }: FailedOutcome): string {
+  if (!committed) return `It failed before the commit point: the process stays on ${source}.`;
+  if (error.code === 'PROCESS_LOST') return 'It failed after the commit point: the process is lost.';
+  return `It failed after the commit point: the process belongs to ${destination}, and nothing was undone.`;
 }
 
 export function objectsSection({ objects }: Outcome): Html {

@@ -62,6 +62,7 @@ export function outcomeText(outcome: Outcome): string {
   const rounds = roundTable(outcome);
   const limit = limitOf(outcome);
   const { comm, pid, source, destination, bytes, frozenMs, carried = [], restartedCalls = [] } = outcome;
+  const { postCopy } = outcome;
   const freeze = freezeOf(outcome);
   return [
     ...(outcome.ok ? [`${comm} (pid ${pid}) moved from ${source} to ${destination}`] : []),
@@ -72,6 +73,9 @@ export function outcomeText(outcome: Outcome): string {
     ...(freeze ? [`blackout     ${seconds(frozenMs ?? 0)} from the freeze until the tasks ran again`] : []),
     ...(limit ? [`limited by   ${limit}`] : []),
     ...(bytes ? [`bytes sent   ${byteCount(bytes)}`] : []),
+    ...(postCopy
+      ? [`post-copy    ${byteCount(postCopy.bytes)} in ${seconds(postCopy.ms)} after the tasks ran again`]
+      : []),
     ...objectLines(outcome),
     ...carried.map(({ path, bytes, reason }) => `carried      ${path} (${byteCount(bytes)}, ${reason})`),
     ...(restartedCalls.length > 0

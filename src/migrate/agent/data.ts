@@ -3,14 +3,17 @@ import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { CriuLog, firstCriuError } from '../../criu/index.js';
+import { CriuLog, firstCriuError } from '../../criu/log.js';
 import { RoamError } from '../../errors.js';
 import { start } from '../run.js';
+import { LazyDaemon } from './lazy.js';
 
 /** What a connection is for; its first line, as JSON. The answer is a line that says `ready`. */
 export type DataOrder =
   /** A page server that writes to `images`, on top of `parent`. */
   | { kind: 'pages'; images: string; parent?: string }
+  /** A daemon that asks for the pages that were kept back, for a restore from `images`. */
+  | { kind: 'lazy'; images: string }
   /** A tar stream that is unpacked in the directory of the migration; the answer is a {@link DataResult}. */
   | { kind: 'tar' };
 
@@ -33,6 +36,10 @@ export class DataServer {
   readonly #connections = new Set<Socket>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #pageServers = new Map<string, Promise<string | undefined>>();
+  /** Brings the memory of the restored processes, when that comes later. */
+  lazy?: LazyDaemon;
+  /** Why it could not be started. */
+  #noLazy?: string;
 
   private constructor(
     private readonly dir: string,
@@ -66,10 +73,16 @@ export class DataServer {
     return this.#pageServers.get(images);
   }
 
+  /** Waits until all memory has come that comes later. Resolves to what went wrong, if something did. */
+  async lazyEnd(): Promise<string | undefined> {
+    return this.#noLazy ?? (await this.lazy?.ended);
+  }
+
   /** Hangs up on everyone; resolves when the programs behind the connections have ended. */
   async close(): Promise<void> {
     this.#server.close();
     for (const socket of this.#connections) socket.destroy();
+    this.lazy?.kill();
     await Promise.allSettled(this.#running);
     await rm(this.path, { force: true });
   }
@@ -77,6 +90,7 @@ export class DataServer {
   async #serve(socket: Socket): Promise<void> {
     const order = await readOrder(socket);
     if (order.kind === 'tar') return this.#unpack(socket);
+    if (order.kind === 'lazy') return this.#bringPages(socket, order.images);
     const ended = this.#receivePages(socket, order.images, order.parent);
     this.#pageServers.set(order.images, ended);
     await ended;
@@ -95,16 +109,33 @@ export class DataServer {
     socket.end(`${JSON.stringify({ ...(error ? { error } : {}) } satisfies DataResult)}\n`);
   }
 
+  async #bringPages(socket: Socket, images: string): Promise<void> {
+    try {
+      this.lazy = await LazyDaemon.start(this.criu, this.#directory(images), socket);
+    } catch (error) {
+      this.#noLazy = (error as Error).message;
+      throw error;
+    }
+    socket.write(READY);
+    await this.lazy.ended;
+    socket.end();
+  }
+
+  /** @throws RoamError AGENT_PROTOCOL */
+  #directory(images: string): string {
+    if (!IMAGES.test(images)) throw new RoamError('AGENT_PROTOCOL', `"${images}" is no directory of images`);
+    return `${this.dir}/${images}`;
+  }
+
   async #receivePages(socket: Socket, images: string, parent?: string): Promise<string | undefined> {
-    if (![images, parent ?? images].every((name) => IMAGES.test(name)))
-      throw new RoamError('AGENT_PROTOCOL', `"${images}" is no directory of images`);
-    const directory = `${this.dir}/${images}`;
+    const directory = this.#directory(images);
+    if (parent) this.#directory(parent);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const log = await CriuLog.expect(directory, PAGE_SERVER_LOG);
     const args = ['page-server', '--images-dir', directory, '--log-file', PAGE_SERVER_LOG, '-v2'];
     // What a later round brings again is punched out of the earlier images: memory for one copy is enough.
     if (parent) args.push('--prev-images-dir', `../${parent}`, '--auto-dedup');
-    const { child, exited } = start(this.criu, [...args, '--ps-socket', String(PAGES_FD)], { socket: true });
+    const { child, exited } = start(this.criu, [...args, '--ps-socket', String(PAGES_FD)], { sockets: 1 });
     const pages = child.stdio[PAGES_FD] as unknown as Duplex;
     pages.on('error', () => {});
     child.stdin.end();

@@ -6,6 +6,9 @@ import { mebibytes } from '../run.js';
 /** Candidates, best first; only the first two are certain to be memory. */
 export const PARENTS = ['/dev/shm', '/run', '/var/tmp'];
 
+/** Room for images at the source, bytes: without pages they are small, but for deleted files that are still open. */
+export const LOCAL_IMAGES = 64 * 1024 * 1024;
+
 /**
  * Makes a directory with room for `bytes`, readable by root alone.
  *

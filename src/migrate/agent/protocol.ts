@@ -2,14 +2,16 @@
 import type { Reservation } from '../../rxe/index.js';
 import type { Cidr } from '../address.js';
 import type { DestinationState, SourceState } from '../decide.js';
+import type { Place } from '../hold.js';
 import type { Origin } from '../journal.js';
+import type { ContainerOrder } from '../runc/restore.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
 import type { LinkFact } from './links.js';
 import type { Space } from './space.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 export interface FileFact {
   path: string;
@@ -41,8 +43,10 @@ export interface HostFacts {
   pluginHash?: string;
   /** The kernel marks pages that are written to. */
   dirtyTracking: boolean;
-  /** Interface and dump format of the migratable module. */
-  moduleAbi?: { abi: number; dump: number };
+  /** Interface and dump format of the migratable module, and which key it has, if one. */
+  moduleAbi?: { abi: number; dump: number; keyId?: string };
+  /** CRIU and the kernel can bring memory after a restore. */
+  lazyPages: boolean;
   addresses: { dev: string; ip: string }[];
   links: LinkFact[];
   /** Room in the places where images may lie, the best first. */
@@ -85,13 +89,19 @@ export interface AgentOps {
   reserve: { args: { reservations: Reservation[]; holdMs: number }; result: null };
   takeAddress: { args: { address: Cidr; dev?: string }; result: { dev: string } };
   restore: {
-    args: { shellJob: boolean; tcpClose: boolean; pids: number[] };
-    result: { pid: number; ms: number };
+    /** `lazy`: memory comes afterwards, by the connection of that kind. */
+    args: { shellJob: boolean; tcpClose: boolean; pids: number[]; lazy: boolean; container?: ContainerOrder };
+    /** `copy`: where the processes have other numbers here; `stopped`: those of them that are to stay stopped. */
+    result: { pid: number; ms: number; copy?: { pids: number[]; stopped: number[] } };
   };
-  /** Every RDMA context of the restored processes, and whether it is whole. */
+  /** The version of runc, null without it, and whether it knows a container of that name. */
+  runc: { args: { name: string }; result: { version: string | null; known: boolean } };
+  /** Waits until all memory has come; what went wrong, if something did: then the processes are dead. */
+  lazyEnd: { args: Record<string, never>; result: string | null };
+  /** Every RDMA context of the restored processes, whether it is whole, and where its QPs are. */
   verify: {
     args: { pids: number[] };
-    result: { contexts: number; notPinned: string[]; notStopped: number[] };
+    result: { contexts: number; notPinned: string[]; notStopped: number[]; places: Place[] };
   };
   /** From here on losing the source no longer kills the restored processes. */
   arm: { args: Record<string, never>; result: null };

@@ -4,6 +4,8 @@ import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
+import { deleteContainer, isKnown, runcVersion } from '../runc/container.js';
+import { type ContainerOrder, restoreContainer } from '../runc/restore.js';
 import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
@@ -49,8 +51,11 @@ export class AgentSession {
    */
   async connectionLost(): Promise<string | undefined> {
     if (this.#done) return undefined;
-    if (this.#resumed) await this.#close(await runAll(this.#onFinish.splice(0)));
-    else if (!this.#armed) await this.#rollback();
+    if (this.#resumed) {
+      // Its memory may come still: it has a connection of its own.
+      await this.#memoryComes();
+      await this.#close(await runAll(this.#onFinish.splice(0)));
+    } else if (!this.#armed) await this.#rollback();
     else return this.#id;
     return undefined;
   }
@@ -129,13 +134,25 @@ export class AgentSession {
       return { dev: taken.dev };
     },
     restore: async (args) => {
-      const { pids } = args;
-      await this.#journal?.mark({ phase: 'restore', pids, since: await ticksNow() });
+      const { pids, lazy, container } = args;
+      if (container) return this.#restoreContainer(container, args.tcpClose);
+      await this.#journal?.mark({
+        phase: 'restore',
+        pids,
+        since: await ticksNow(),
+        ...(lazy ? { lazy } : {}),
+      });
       this.#undo.push({ what: 'killing the restored processes', fn: () => killTasks(pids) });
       const restored = await restoreTree({ ...args, criu: this.#criu, dir: this.#directory(), id: this.#id });
+      if (lazy) await this.#data?.lazy?.guard(pids);
       await this.#journal?.mark({ copy: await livingTasks(pids) });
       return restored;
     },
+    runc: async ({ name }) => {
+      const version = await runcVersion();
+      return { version, known: version !== null && (await isKnown(name)) };
+    },
+    lazyEnd: async () => (await this.#memoryComes()) ?? null,
     verify: async ({ pids }) => verifyTree(pids),
     arm: async () => {
       this.#armed = true;
@@ -170,6 +187,24 @@ export class AgentSession {
       return { warnings: await this.#rollback() };
     },
   };
+
+  async #restoreContainer(order: ContainerOrder, tcpClose: boolean) {
+    const { name } = order;
+    await this.#journal?.mark({ phase: 'restore', container: name, pids: [], since: await ticksNow() });
+    this.#undo.push({ what: `deleting the container ${name}`, fn: () => deleteContainer(name) });
+    const place = { criu: this.#criu, dir: this.#directory(), id: this.#id, tcpClose };
+    const { pid, ms, pids, stopped } = await restoreContainer(order, place);
+    const origin = this.#journal && { ...this.#journal.entry.origin, stopped };
+    await this.#journal?.mark({ pids, copy: await livingTasks(pids), ...(origin ? { origin } : {}) });
+    return { pid, ms, copy: { pids, stopped } };
+  }
+
+  /** What went wrong, if something did. */
+  async #memoryComes(): Promise<string | undefined> {
+    const problem = await this.#data?.lazyEnd();
+    if (problem === undefined) await this.#journal?.mark({ lazy: undefined });
+    return problem;
+  }
 
   async #finishOne(what: string): Promise<string[]> {
     const index = this.#onFinish.findIndex((step) => step.what === what);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Criu, criu_cg_mode, criu_network_lock_method } from '../../criu/index.js';
 import { RoamError } from '../../errors.js';
+import type { Place } from '../hold.js';
 import { keepCriuLog } from '../logs.js';
 import { lives, processTree, readTask } from '../proc.js';
 import { resumeContexts, withContexts } from '../rdma.js';
@@ -13,6 +14,8 @@ export interface RestoreOrder {
   shellJob: boolean;
   tcpClose: boolean;
   pids: number[];
+  /** Private memory comes later, from a daemon that waits in the directory of the images. */
+  lazy: boolean;
 }
 
 export const RESTORE_LOG = 'restore.log';
@@ -23,7 +26,7 @@ export const RESTORE_LOG = 'restore.log';
  * The root becomes a child of this process (rst_sibling), in a session of its own or that of the CRIU
  * process: a stopped task whose process group is orphaned would get SIGHUP.
  */
-export async function restoreTree({ criu: path, dir, id, shellJob, tcpClose }: RestoreOrder) {
+export async function restoreTree({ criu: path, dir, id, shellJob, tcpClose, lazy }: RestoreOrder) {
   const started = performance.now();
   await using criu = await Criu.swrk({ path, env: { ROAM_DEFER_RESUME: '1' } });
   const restoring = criu.restore({
@@ -32,6 +35,7 @@ export async function restoreTree({ criu: path, dir, id, shellJob, tcpClose }: R
     logLevel: 4,
     leaveStopped: true,
     rstSibling: true,
+    lazyPages: lazy,
     tcpEstablished: true,
     tcpClose,
     shellJob,
@@ -59,13 +63,17 @@ export async function verifyTree(pids: number[]) {
   return withContexts(pids, (contexts) => {
     const notPinned: string[] = [];
     const notStopped: number[] = [];
+    const places: Place[] = [];
     for (const context of contexts) {
       const { contextState } = context.query();
       if (contextState !== 'pinned')
         notPinned.push(`${context.device} of process ${context.pid} is ${contextState}`);
-      for (const qp of context.listQps()) if (qp.migrationState === 'running') notStopped.push(qp.qpn);
+      for (const { qpn, sgid, migrationState } of context.listQps()) {
+        if (migrationState === 'running') notStopped.push(qpn);
+        places.push({ qpn, sgid });
+      }
     }
-    return { contexts: contexts.length, notPinned, notStopped };
+    return { contexts: contexts.length, notPinned, notStopped, places };
   });
 }
 

@@ -1,0 +1,31 @@
+import type { AgentClient } from './agent/client.js';
+import type { HostFacts } from './agent/protocol.js';
+import type { Custody } from './custody.js';
+import type { DataLink } from './data-link.js';
+import type { PageStream } from './pages.js';
+import type { Phases } from './phases.js';
+import type { SourceFacts } from './source.js';
+import type { MigrateOptions, PreCopyRound } from './types.js';
+
+/** All that is there when the freeze begins. */
+export interface MoveContext {
+  source: SourceFacts;
+  destination: HostFacts;
+  missingFiles: string[];
+  agent: AgentClient;
+  custody: Custody;
+  options: MigrateOptions;
+  phases: Phases;
+  /** Name of this migration, unique on both hosts. */
+  id: string;
+  /** Directory of the images here. */
+  dir: string;
+  link: DataLink;
+  pages: PageStream;
+  /** Rounds of pre-copy, if there were any. */
+  rounds?: PreCopyRound[];
+  carryLimit: number;
+  /** Paths that rsync brings up to date in the freeze. */
+  sync: string[];
+  pace?: (bytes: number) => Promise<void>;
+}

@@ -1,0 +1,137 @@
+// A runc container: what its bundle says, and where its files are on the host.
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, normalize } from 'node:path';
+import { RoamError } from '../../errors.js';
+import { tryRun } from '../run.js';
+
+/** A directory or file of the host that a container sees at another place. */
+export interface Bind {
+  source: string;
+  destination: string;
+  writable: boolean;
+}
+
+export interface Container {
+  name: string;
+  pid: number;
+  /** Directory of config.json. */
+  bundle: string;
+  /** Host path of the root file system. */
+  rootfs: string;
+  readonly: boolean;
+  binds: Bind[];
+  /** Where it has file systems of its own: proc, tmpfs and the like. */
+  ownMounts: string[];
+  /** Types of the namespaces that it joined by a path (`network`), and that it has of its own. */
+  joined: string[];
+  own: string[];
+  /** The cgroup is systemd's to make. */
+  systemdCgroup: boolean;
+}
+
+interface Spec {
+  root: { path: string; readonly?: boolean };
+  mounts?: { destination: string; type?: string; source?: string; options?: string[] }[];
+  linux?: { namespaces?: { type: string; path?: string }[]; cgroupsPath?: string };
+}
+
+interface State {
+  pid: number;
+  status: string;
+  bundle: string;
+}
+
+/** Name of the container that a target such as `runc:web` names; undefined: it names something else. */
+export function containerName(target: string): string | undefined {
+  const name = /^runc:(.*)$/.exec(target)?.[1];
+  // The rule of runc itself, but for what would be an option.
+  if (name !== undefined && !/^[\w+.][\w+.-]*$/.test(name))
+    throw new RoamError('BAD_TARGET', `"${name}" is no name of a container`, { remedy: 'see `runc list`' });
+  return name;
+}
+
+/** @throws RoamError NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, BUNDLE_UNREADABLE */
+export async function readContainer(name: string): Promise<Container> {
+  const { pid, status, bundle } = await stateOf(name);
+  if (status !== 'running') {
+    throw new RoamError('CONTAINER_NOT_RUNNING', `the container ${name} is ${status}`, {
+      remedy: status === 'paused' ? `runc resume ${name}` : 'only a running container can move',
+    });
+  }
+  const text = await readFile(`${bundle}/config.json`, 'utf8').catch((cause) => {
+    throw new RoamError('BUNDLE_UNREADABLE', `${bundle}/config.json cannot be read: ${cause.message}`, {
+      cause,
+    });
+  });
+  return { name, pid, bundle, ...parseSpec(text, bundle) };
+}
+
+async function stateOf(name: string): Promise<State> {
+  const { exitCode, stdout, stderr } = await tryRun('runc', ['state', name]);
+  if (exitCode === 0) return JSON.parse(stdout) as State;
+  throw new RoamError(
+    'NO_SUCH_CONTAINER',
+    `runc knows no container ${name} on this host (${stderr.trim()})`,
+    {
+      remedy: 'see `runc list`; the name is that of `runc run NAME`',
+    },
+  );
+}
+
+/** What config.json says of files and namespaces. @throws SyntaxError when it is no JSON */
+export function parseSpec(text: string, bundle: string): Omit<Container, 'name' | 'pid' | 'bundle'> {
+  const { root, mounts = [], linux = {} } = JSON.parse(text) as Spec;
+  const absolute = (path: string) => normalize(isAbsolute(path) ? path : join(bundle, path));
+  const binds: Bind[] = [];
+  const ownMounts: string[] = [];
+  for (const { destination, type, source = '', options = [] } of mounts) {
+    const isBind = type === 'bind' || options.includes('bind') || options.includes('rbind');
+    if (isBind) binds.push({ source: absolute(source), destination, writable: !options.includes('ro') });
+    else ownMounts.push(destination);
+  }
+  const namespaces = linux.namespaces ?? [];
+  return {
+    rootfs: absolute(root.path),
+    readonly: root.readonly ?? false,
+    binds,
+    ownMounts,
+    joined: namespaces.filter(({ path }) => path).map(({ type }) => type),
+    own: namespaces.filter(({ path }) => !path).map(({ type }) => type),
+    systemdCgroup: /^[^/:]*:[^:]*:[^:]*$/.test(linux.cgroupsPath ?? ''),
+  };
+}
+
+/** Where the host has a file of the container; undefined: on a file system of the container's own. */
+export function hostPath({ rootfs, binds, ownMounts }: Container, path: string): string | undefined {
+  const below = (root: string) => path === root || path.startsWith(`${root.replace(/\/$/, '')}/`);
+  const mount = [...binds, ...ownMounts.map((destination) => ({ destination, source: undefined }))]
+    .filter(({ destination }) => below(destination))
+    .sort((a, b) => b.destination.length - a.destination.length)[0];
+  if (!mount) return normalize(rootfs + path).replace(/(?<=.)\/$/, '');
+  return mount.source === undefined ? undefined : mount.source + path.slice(mount.destination.length);
+}
+
+/** {@link hostPath} for the files of a container; undefined: those of the host are where they say they are. */
+export const placeOf = (container: Container | undefined) =>
+  container && ((path: string) => hostPath(container, path));
+
+/** The options of runc itself that its commands for this container take. */
+export const globalOptions = ({ systemdCgroup }: Pick<Container, 'systemdCgroup'>): string[] =>
+  systemdCgroup ? ['--systemd-cgroup'] : [];
+
+/** Whether runc has a record of it here, of a container that runs or of one that has ended. */
+export async function isKnown(name: string): Promise<boolean> {
+  return (await tryRun('runc', ['state', name])).exitCode === 0;
+}
+
+/** Kills what is left of a container and removes runc's record of it. None is as good. */
+export async function deleteContainer(name: string): Promise<void> {
+  const { exitCode, stderr } = await tryRun('runc', ['delete', '--force', name]);
+  if (exitCode !== 0) throw new Error(`runc delete: ${stderr.trim()}`);
+}
+
+/** @returns version of runc on this host, such as `1.1.15+ds1`; null: there is none */
+export async function runcVersion(): Promise<string | null> {
+  const found = await tryRun('runc', ['--version']).catch(() => undefined);
+  return /^runc version (\S+)/.exec(found?.stdout ?? '')?.[1] ?? null;
+}

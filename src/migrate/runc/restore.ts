@@ -1,0 +1,80 @@
+// A container at the destination: runc makes it, with its processes and QPs left stopped.
+import { join } from 'node:path';
+import { criu_network_lock_method } from '../../criu/index.js';
+import { RoamError } from '../../errors.js';
+import { RESTORE_LOG } from '../agent/tasks.js';
+import { keepCriuLog } from '../logs.js';
+import { type Container, globalOptions } from './container.js';
+import { RUNC_LOG } from './dump.js';
+import { innerPids, treeWithInner } from './inner-pids.js';
+import { RuncCriu } from './runc-criu.js';
+
+/** What the destination needs to know of a container. */
+export interface ContainerOrder {
+  name: string;
+  bundle: string;
+  systemdCgroup: boolean;
+  /** Processes that were stopped before the freeze, by their numbers inside. */
+  stopped: number[];
+}
+
+/** @param stopped pids of this host */
+export async function orderOf(container: Container, stopped: number[]): Promise<ContainerOrder> {
+  const { name, bundle, systemdCgroup } = container;
+  return { name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
+}
+
+export interface RestoredContainer {
+  pid: number;
+  ms: number;
+  /** Every process, by its number on this host. */
+  pids: number[];
+  /** Those that stay stopped. */
+  stopped: number[];
+}
+
+/**
+ * `runc restore` of what lies in `dir`.
+ *
+ * @throws CriuError, or RoamError RUNC_FAILED; runc has removed what it made then
+ */
+export async function restoreContainer(
+  order: ContainerOrder,
+  { criu, dir, id, tcpClose }: { criu: string; dir: string; id: string; tcpClose: boolean },
+): Promise<RestoredContainer> {
+  const started = performance.now();
+  const images = `${dir}/images`;
+  const { name, bundle } = order;
+  const args = ['restore', '--detach', '--bundle', bundle, '--image-path', images, name];
+  await using runc = RuncCriu.start({
+    args: [...globalOptions(order), ...args],
+    criu,
+    log: join(dir, RUNC_LOG),
+    env: { ROAM_DEFER_RESUME: '1' },
+  });
+  const restoring = runc.perform({
+    imagesDir: images,
+    logFile: RESTORE_LOG,
+    logLevel: 4,
+    leaveStopped: true,
+    tcpEstablished: true,
+    tcpClose,
+    fileLocks: true,
+    linkRemap: true,
+    evasiveDevices: true,
+    extUnixSk: true,
+    // The connections are locked by the agent's own table, which outlives CRIU.
+    networkLock: criu_network_lock_method.SKIP,
+  });
+  const { pid, complaint } = await restoring.catch(async (error) => {
+    throw await keepCriuLog(error, `${images}/${RESTORE_LOG}`, id);
+  });
+  if (complaint !== undefined) throw new RoamError('RUNC_FAILED', `runc restore: ${complaint}`);
+  const tasks = await treeWithInner(pid);
+  return {
+    pid,
+    ms: performance.now() - started,
+    pids: tasks.map((task) => task.pid),
+    stopped: tasks.filter(({ inner }) => order.stopped.includes(inner)).map((task) => task.pid),
+  };
+}
