@@ -1,5 +1,6 @@
 // Two ways of doing the same, alternating in one lab: medians, spreads and their ratio.
 import type { Lab } from 'roam-rdma';
+import { columns } from './columns.js';
 import type { Benchmark } from './perftest.js';
 import { median, spread } from './statistics.js';
 
@@ -59,20 +60,11 @@ export async function compare<V extends string>(
 
 export function table([base, ours]: readonly [string, string], rows: Comparison[]): string {
   const percent = (x: number) => `±${(x * 100).toFixed(0)} %`;
-  const cells = [
+  return columns([
     ['benchmark', 'bytes', 'unit', base, '', ours, '', 'ratio'],
     ...rows.map((row) => [
       ...[row.tool, String(row.size), row.metric, row.base.median.toPrecision(4), percent(row.base.spread)],
       ...[row.ours.median.toPrecision(4), percent(row.ours.spread), row.ratio.toFixed(3)],
     ]),
-  ];
-  const widths = cells[0]?.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0))) ?? [];
-  return cells
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  ]);
 }

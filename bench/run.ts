@@ -2,7 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { Lab } from 'roam-rdma';
+import { blackoutTable, measureBlackout, plotBlackout } from './blackout.js';
 import { compare, type Subject, table } from './compare.js';
+import { costTable, measureCost } from './cost.js';
 import { moduleSubject } from './module.js';
 import { perfSubject } from './perf.js';
 import { transferSubject } from './transfer.js';
@@ -12,14 +14,16 @@ const subjects: Record<string, Subject<string>> = {
   perf: perfSubject as Subject<string>,
   transfer: transferSubject as Subject<string>,
 };
+const names = [...Object.keys(subjects), 'cost', 'blackout'];
 
 const program = new Command('npm run bench --')
   .description(
-    'compare the migratable rdma_rxe with the stock one, `roam perf` with perftest, or pre-copy with ssh',
+    'compare the migratable rdma_rxe with the stock one, `roam perf` with perftest, pre-copy with ssh, a post and a completion in Node with C, or the blackout with and without RDMA',
   )
-  .argument('[subject]', `${Object.keys(subjects).join(' or ')}`, 'module')
+  .argument('[subject]', names.join(' or '), 'module')
   .option('--rounds <n>', 'runs of each benchmark with each of the two', '5')
   .option('--lab <name>', 'use the nodes a and b of a running lab, and leave it running')
+  .option('--plot <file>', 'blackout: write the growth as SVG')
   .option('--json [file]', 'print the result as JSON, or write it to a file')
   .addHelpText(
     'after',
@@ -27,10 +31,15 @@ const program = new Command('npm run bench --')
   )
   .parse();
 
-const { rounds, json, lab: running } = program.opts<{ rounds: string; json?: true | string; lab?: string }>();
+const {
+  rounds,
+  json,
+  plot,
+  lab: running,
+} = program.opts<{ rounds: string; json?: true | string; plot?: string; lab?: string }>();
 const name = program.args[0] ?? 'module';
 const subject = subjects[name];
-if (subject === undefined) program.error(`there is no subject ${name}: ${Object.keys(subjects).join(', ')}`);
+if (!names.includes(name)) program.error(`there is no subject ${name}: ${names.join(', ')}`);
 const count = Number(rounds);
 if (!Number.isInteger(count) || count < 1) program.error('--rounds must be a whole number of 1 or more');
 const say = (text: string) => void (json === true ? process.stderr : process.stdout).write(`${text}\n`);
@@ -45,12 +54,25 @@ const leave = async () => {
   if (running === undefined) await lab.down();
 };
 interrupted.signal.addEventListener('abort', () => void leave().finally(() => process.exit(130)));
+const measureAll = async () => {
+  if (name === 'cost') {
+    const costs = await measureCost(lab, count, say);
+    return { results: costs, text: costTable(costs) };
+  }
+  if (subject === undefined) {
+    const shares = await measureBlackout(lab, count, say);
+    if (plot) await plotBlackout(shares, plot);
+    return { results: shares, text: blackoutTable(shares) };
+  }
+  const rows = await compare(lab, subject, count, say);
+  return { results: rows, text: table(subject.variants, rows) };
+};
 try {
-  const results = await compare(lab, subject as Subject<string>, count, say);
-  const text = JSON.stringify({ subject: name, rounds: count, results }, undefined, 2);
-  if (json === true) process.stdout.write(`${text}\n`);
-  else if (json) await writeFile(json, `${text}\n`);
-  if (json !== true) say(table((subject as Subject<string>).variants, results));
+  const { results, text } = await measureAll();
+  const whole = JSON.stringify({ subject: name, rounds: count, results }, undefined, 2);
+  if (json === true) process.stdout.write(`${whole}\n`);
+  else if (json) await writeFile(json, `${whole}\n`);
+  if (json !== true) say(text);
 } finally {
   await leave();
 }

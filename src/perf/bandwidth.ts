@@ -76,7 +76,7 @@ export class BandwidthRun {
       if (begun) initiator.post();
       // Where there are two CQs, neither must keep the other waiting for long.
       const sent = initiator.poll(receiver === undefined ? idle.patience : 0);
-      const received = receiver?.poll(sent > 0 ? 0 : idle.patience) ?? 0;
+      const received = receiver?.poll(sent > 0 ? 0 : idle.glance) ?? 0;
       if (received > 0 && !begun) {
         begun = true;
         window?.begin(now);

@@ -46,15 +46,28 @@ export class Receiver {
     if (this.first === 0) this.first = now;
     this.last = now;
     this.total += found;
+    let lane = batch.wrId(0);
+    let used = 0;
     for (let index = 0; index < found; index++) {
       if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
-      const lane = batch.wrId(index);
-      const posted = this.#posted[lane] as number;
-      // Not one more than there are messages: those of the next size are larger.
-      if (this.#limit > 0 && posted >= this.#limit) continue;
-      this.#posted[lane] = posted + 1;
-      (this.#batches[lane] as ReceiveBatch).post(0, 1);
+      const of = batch.wrId(index);
+      if (of !== lane) {
+        this.#replace(lane, used);
+        lane = of;
+        used = 0;
+      }
+      used++;
     }
+    this.#replace(lane, used);
     return found;
+  }
+  /** Posts as many receives as were used: each call from JavaScript costs more than the request. */
+  #replace(lane: number, used: number): void {
+    const posted = this.#posted[lane] as number;
+    // Not one more than there are messages: those of the next size are larger.
+    const count = this.#limit > 0 ? Math.min(used, this.#limit - posted) : used;
+    if (count <= 0) return;
+    this.#posted[lane] = posted + count;
+    (this.#batches[lane] as ReceiveBatch).post(0, count);
   }
 }

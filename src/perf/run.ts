@@ -8,6 +8,7 @@ import { connectLane, type Lane, makeResources, type Resources } from './resourc
 import { settle } from './settle.js';
 import { listenOnce, connect as tcpConnect } from './tcp.js';
 import type { BandwidthRow, PerfOptions, PerfRow, Settled } from './types.js';
+import { warmUp } from './warm-up.js';
 
 /** perftest's own figures for a page and a cache line where they cannot be asked for. */
 const PAGE = 4096;
@@ -46,6 +47,7 @@ export async function perf(options: PerfOptions, listener: PerfListener = {}): P
   const { signal } = settled;
   const context = open(settled.device);
   try {
+    await warmUp(context, settled);
     const socket =
       settled.host === undefined
         ? await listenOnce(settled.port, (port) => listener.onListening?.(port), signal)

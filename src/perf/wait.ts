@@ -3,8 +3,13 @@ import type { Cq } from '../verbs/cq.js';
 import { Slices } from './clock.js';
 import type { Settled } from './types.js';
 
-/** Microseconds for which a poll that finds nothing may look again, outside of JavaScript. */
-const PATIENCE = 200;
+/**
+ * Microseconds for which a poll that finds nothing may look again, outside of JavaScript: there it finds a message
+ * sooner, and leaves the processor to the device's kernel threads meanwhile, which a loop in JavaScript does not.
+ */
+const PATIENCE = 5000;
+/** The same where another CQ waits meanwhile. */
+const GLANCE = 200;
 
 /**
  * What a loop does when a poll gave nothing: goes on polling, but lets the event loop turn now and then;
@@ -17,12 +22,14 @@ export class Idle {
   readonly #signal?: AbortSignal;
   /** For the polls of the loop, which sleep with `-e` instead. */
   readonly patience: number;
+  readonly glance: number;
   #armed = false;
 
   constructor({ events, signal }: Settled, cqs: readonly Cq[]) {
     this.#cqs = [...new Set(cqs)];
     this.#events = events;
     this.patience = events ? 0 : PATIENCE;
+    this.glance = events ? 0 : GLANCE;
     this.#signal = signal;
     this.#slices = new Slices(signal);
   }
