@@ -50,6 +50,7 @@ export default defineConfig({
       },
       lab('lab', 'test/lab'),
       lab('long', 'test/lab/long'),
+      lab('soak', 'test/lab/soak'),
     ],
   },
 });

@@ -1,6 +1,6 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
-// of sums. Steps: lint, unit, native, browser, prove, lab; and, only when named, long: more migrations in the lab, and
-// faults: those of them that are broken off.
+// of sums. Steps: lint, unit, native, browser, prove, lab; and, only when named, long: more migrations in the lab,
+// faults: those of them that are broken off, and soak: a hundred of them in a row.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +58,7 @@ const steps = {
     count(run('node_modules/.bin/biome', ['check', '.']));
     // What it warns of is a reference that leads nowhere.
     count(run('node_modules/.bin/typedoc', ['--emit', 'none', '--logLevel', 'Warn']));
+    count(run('node_modules/.bin/publint', ['--strict', '--pack', 'false']));
   },
   unit: () => vitest('unit'),
   native: () => {
@@ -71,8 +72,9 @@ const steps = {
   lab: () => vitest('lab'),
   long: () => vitest('long'),
   faults: () => vitest('long', 'test/lab/long/faults.lab.test.ts'),
+  soak: () => vitest('soak'),
 };
-const ONLY_WHEN_NAMED = new Set(['long', 'faults']);
+const ONLY_WHEN_NAMED = new Set(['long', 'faults', 'soak']);
 
 const wanted = process.argv.slice(2);
 for (const name of wanted)

@@ -15,7 +15,7 @@ describe('an unmodified perftest moves in mid-transfer', () => {
       moving: 'client',
       address: 'floating',
       size: 8192,
-      seconds: 35,
+      seconds: 45,
     },
     { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
     { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },

@@ -30,20 +30,6 @@ describe('every byte and every sequence number across a move', () => {
     expect(report.objects.qp).toHaveLength(8);
   });
 
-  it('several contexts and threads, events', async () => {
-    const args = ['--multi-context', '2', '--threads', '3', '--events', '--rate', '30', '--size', '4096'];
-    const { report } = await verdictMove({
-      from: 'a',
-      to: 'b',
-      peer: 'c',
-      moving: 'server',
-      address: 'changed',
-      args,
-    });
-    expect(report.objects.qp).toHaveLength(6);
-    expect(report.objects.cq).toBe(12);
-  });
-
   it('a process tree with several RDMA processes', async () => {
     const args = ['--fork', '3', '--events', '--rate', '50', '--size', '4096'];
     const { report } = await verdictMove({

@@ -8,10 +8,8 @@
 inline rxe_requester(e)
 {
 	/* Who was told of a stop waits for the Resume of that stop. */
-#ifndef PATIENCE_ASIDE
 	impatient = qp[e].told > qp[e].peer_epoch;
 	assert(!impatient);
-#endif
 	if
 	:: qp[e].need_retry ->
 		/* req_retry() */
@@ -141,14 +139,14 @@ inline rxe_migr_rcv_nak()
 	:: P_VAL <= qp[o_].peer_epoch
 #endif
 	:: else ->
-#ifdef FIX_NAK_ORDER
 		if
-		:: P_VAL > qp[o_].nak_epoch -> qp[o_].nak_epoch = P_VAL
-		:: else
-		fi;
+#ifdef MUT_NAK_ORDER
+		:: true -> qp[o_].nak_epoch = P_VAL
 #else
-		qp[o_].nak_epoch = P_VAL;
+		:: !(qp[o_].flags & PAUSED) || P_VAL > qp[o_].nak_epoch -> qp[o_].nak_epoch = P_VAL
+		:: else
 #endif
+		fi;
 		if
 		:: P_VAL > qp[o_].told -> qp[o_].told = P_VAL
 		:: else
@@ -173,12 +171,12 @@ inline rxe_migr_take_resume()
 	fi
 }
 
-#ifdef FIX_RESUMED_CHECK
+#ifdef MUT_RESUMED_UNCHECKED
+#define RESUMED_IS_PEERS	1
+#else
 #define RESUMED_IS_PEERS \
 	(P_SADDR == qp[o_].dgid && SUB(qp[o_].resp_psn, P_PSN) <= UNDER_WAY && \
 	 SUB(P_RPSN, qp[o_].comp_psn) <= UNDER_WAY)
-#else
-#define RESUMED_IS_PEERS	1
 #endif
 #ifdef MUT_ANY_RESUMED
 #define RESUMED_IS_OURS	1
@@ -253,15 +251,23 @@ inline completer()
 /* check_addr(), from which Resume and Resumed are exempt */
 #define ADDRESS_OK	(P_SADDR == qp[o_].dgid)
 
+/* rxe_migr_tag_ok() */
+#if defined(KEY) && !defined(MUT_NO_TAG_CHECK)
+#define FORGERY	P_NO_TAG
+#else
+#define FORGERY	0
+#endif
+
 inline receive()
 {
 	o_ = P_TO;
 	if
-#ifdef FIX_FORWARD
-	/* The host that a process has left sends a Resume after it. */
-	:: !PRESENT(o_) || (P_DADDR != addr[o_] && P_TYPE != RESUME)
+	:: FORGERY
+#ifdef MUT_NO_FORWARD
+	:: !FORGERY && (!PRESENT(o_) || P_DADDR != addr[o_])
 #else
-	:: !PRESENT(o_) || P_DADDR != addr[o_]
+	/* rxe_migr_forward(): the host that a process has left sends a Resume after it. */
+	:: !FORGERY && (!PRESENT(o_) || (P_DADDR != addr[o_] && P_TYPE != RESUME))
 #endif
 	:: else ->
 		if

@@ -1,7 +1,7 @@
 /*
  * Two ends of an RC connection, each of which may be moved, a network and a forger. The main file of
- * the model: scripts/prove.mjs runs it with Spin, docs/proof.md says what it leaves out. Bounds,
- * mutants and remedies are macros.
+ * the model: scripts/prove.mjs runs it with Spin, docs/proof.md says what it leaves out. Bounds
+ * and mutants are macros.
  *
  * One process chooses among all steps of both ends, the network and the movers, so that every
  * interleaving of them is searched.
@@ -33,8 +33,8 @@ inline leave(e)
 
 inline restore(e)
 {
-#ifndef FIX_NAK_DUMPED
-	qp[e].nak_epoch = 0;	/* born so: no part of the dump */
+#ifdef MUT_NAK_NOT_DUMPED
+	qp[e].nak_epoch = 0;
 #endif
 #ifdef MUT_PAUSE_NOT_DUMPED
 	qp[e].flags = STOPPED;
@@ -51,13 +51,6 @@ inline restore(e)
 	addr[e] = (FLOATS(e) -> addr[e] : addr[e] ^ 2);
 	printf("end %d: restored at address %d\n", e, addr[e])
 }
-
-#ifdef IN_TURN
-/* The second end is stopped only when the first one's move has settled. */
-#define MAY_STOP(e)	(stage[1 - (e)] == HERE && !(qp[1 - (e)].flags & RESUMING))
-#else
-#define MAY_STOP(e)	1
-#endif
 
 #define TIMER_DUE(e)	((RUNNING(e) && stage[e] == HERE && qp[e].req_psn != qp[e].comp_psn && \
 			  !qp[e].need_retry) || \
@@ -89,7 +82,7 @@ inline fire(e)
 	:: CAN_SEND(e) -> d_step { rxe_requester(e) } \
 	:: qp[e].news_pending && ROOM -> d_step { rxe_migr_news_work(e) } \
 	:: early < EARLY && TIMER_DUE(e) -> d_step { early++; rounds = 0; fire(e) } \
-	:: stage[e] == HERE && moves[e] > 0 && MAY_STOP(e) -> \
+	:: stage[e] == HERE && moves[e] > 0 -> \
 		d_step { moves[e]--; rounds = 0; rxe_migr_stop_qp(e); dump(e); stage[e] = DUMPED } \
 	:: stage[e] == DUMPED -> \
 		d_step { leave(e); stage[e] = GONE } \
@@ -113,7 +106,7 @@ inline fire(e)
 	:: EACH_PACKET(n) && dups < DUP && ROOM -> \
 		d_step { dups++; rounds = 0; psn_ = n; printf("the network repeats\n"); put(net[psn_]); psn_ = 0 }
 
-#define FORGED(pkt)	d_step { forged++; rounds = 0; printf("a forger sends\n"); put(pkt) }
+#define FORGED(pkt)	d_step { forged++; rounds = 0; printf("a forger sends\n"); put(NO_TAG | (pkt)) }
 #define WRONG(psn)	(((psn) + PSN_MOD / 2) & PSN_MASK)
 /* Knows addresses, QPNs and epochs, and spoofs its address, but sees no packet of the connection. */
 #define BLIND(e) \
@@ -122,14 +115,17 @@ inline fire(e)
 	:: forged < FORGE && ROOM -> \
 		FORGED(PKT(RESUME, e, addr[e], ATTACKER, WRONG(qp[e].resp_psn), qp[e].peer_epoch + 1, WRONG(qp[e].comp_psn))) \
 	:: forged < FORGE && ROOM -> \
-		FORGED(PKT(NAK_STOPPED, e, addr[e], qp[e].dgid, WRONG(qp[e].comp_psn), qp[e].peer_epoch + 1, 0))
-#define BLIND_RESUMED(e) \
+		FORGED(PKT(NAK_STOPPED, e, addr[e], qp[e].dgid, WRONG(qp[e].comp_psn), qp[e].peer_epoch + 1, 0)) \
 	:: forged < FORGE && ROOM -> \
 		FORGED(PKT(RESUMED, e, addr[e], qp[e].dgid, WRONG(qp[e].resp_psn), qp[e].epoch, WRONG(qp[e].comp_psn)))
-/* Sees the connection's packets. */
+/* Sees the connection's packets. What he saw he can send again, too: that is a repeat (DUP). */
 #define SEES(e) \
 	:: forged < FORGE && ROOM -> \
-		FORGED(PKT(RESUME, e, addr[e], ATTACKER, qp[e].resp_psn, qp[e].peer_epoch + 1, qp[e].comp_psn))
+		FORGED(PKT(RESUME, e, addr[e], ATTACKER, qp[e].resp_psn, qp[e].peer_epoch + 1, qp[e].comp_psn)) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(NAK_STOPPED, e, addr[e], qp[e].dgid, qp[e].comp_psn, qp[e].peer_epoch + 1, 0)) \
+	:: forged < FORGE && ROOM -> \
+		FORGED(PKT(RESUMED, e, addr[e], qp[e].dgid, qp[e].resp_psn, qp[e].epoch, qp[e].comp_psn))
 
 init {
 	d_step {
@@ -153,10 +149,6 @@ init {
 #else
 	BLIND(0)
 	BLIND(1)
-#ifdef FORGER_RESUMED
-	BLIND_RESUMED(0)
-	BLIND_RESUMED(1)
-#endif
 #endif
 #endif
 	/* Timers are slow: once nothing else can happen, all that are due fire. */

@@ -72,13 +72,16 @@ mtype = { RESUMED, RESUME, NAK_STOPPED, ACK, REQUEST };	/* 5, 4, 3, 2, 1 */
 #define PKT(type, to, daddr, saddr, psn, val, rpsn) \
 	(((type) << 18) | ((to) << 17) | ((daddr) << 14) | ((saddr) << 11) | \
 	 ((psn) << 7) | ((val) << 4) | (rpsn))
-#define P_TYPE	(pkt_ >> 18)
+#define P_TYPE	((pkt_ >> 18) & 7)
 #define P_TO	((pkt_ >> 17) & 1)
 #define P_DADDR	((pkt_ >> 14) & 7)
 #define P_SADDR	((pkt_ >> 11) & 7)
 #define P_PSN	((pkt_ >> 7) & 15)
 #define P_VAL	((pkt_ >> 4) & 7)
 #define P_RPSN	(pkt_ & 15)
+/* Of a packet that a forger sends: he can make no tag. */
+#define NO_TAG		(1 << 21)
+#define P_NO_TAG	(pkt_ >> 21)
 
 typedef qp_t {
 	byte flags;

@@ -103,6 +103,8 @@ struct rc_path {
 	int mtu, timeout, retry;
 };
 
+/* A QP in INIT. */
+struct ibv_qp *rc_create(struct ibv_pd *pd, struct ibv_cq *cq);
 int rc_to_init(struct ibv_qp *qp);
 int rc_to_rtr(struct ibv_qp *qp, const struct rc_path *p);
 int rc_to_rts(struct ibv_qp *qp, const struct rc_path *p);

@@ -42,6 +42,19 @@ int device_gid(struct ibv_context *ctx, const struct options *o, union ibv_gid *
 	die("no GID of %s on this device", o->gid_addr ? o->gid_addr : "an IPv4 address");
 }
 
+struct ibv_qp *rc_create(struct ibv_pd *pd, struct ibv_cq *cq)
+{
+	struct ibv_qp_init_attr init = {
+		.send_cq = cq, .recv_cq = cq, .qp_type = IBV_QPT_RC,
+		.cap = { .max_send_wr = 16, .max_recv_wr = 16, .max_send_sge = 1, .max_recv_sge = 1 },
+	};
+	struct ibv_qp *qp = ibv_create_qp(pd, &init);
+
+	if (!qp || rc_to_init(qp))
+		die("QP: %m");
+	return qp;
+}
+
 int rc_to_init(struct ibv_qp *qp)
 {
 	struct ibv_qp_attr attr = {

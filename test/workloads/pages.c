@@ -3,11 +3,12 @@
  * A peer RDMA-writes into the memory of a process that is being moved, all the time; at the end the process
  * compares every page with what the peer says it wrote.
  *
- *   pages -s [-p port]            serves, prints its verdict as JSON
+ *   pages -s [-p port] [-m MiB]      serves, prints its verdict as JSON
  *   pages [-p port] [-r rate] host   writes until SIGUSR1, then tells what it wrote
  *
  * Three kinds of memory: small pages, huge pages, shared memory.  The peer writes to the first half of each; the
- * second half is registered, filled, and never touched again.  A counter in plain memory is the processor's own.
+ * second half is registered, filled, and never touched again.  Plain memory (-m) is the processor's own: it counts in
+ * the first word of one page after the other, in the first half of it.
  */
 #include "common.h"
 
@@ -54,6 +55,45 @@ static uint8_t *area_alloc(unsigned int area)
 	return p;
 }
 
+static uint8_t *plain_alloc(uint64_t pages)
+{
+	uint8_t *p = page_alloc((pages ? pages : 1) * PAGE);
+
+	for (uint64_t page = 0; page < pages; page++) {
+		pattern_fill(p + page * PAGE, PAGE, pattern_key(AREAS, 0, true, page));
+		memset(p + page * PAGE, 0, sizeof(uint64_t));
+	}
+	return p;
+}
+
+static void plain_count(uint8_t *plain, uint64_t pages, uint64_t turn)
+{
+	uint64_t word, *at = (uint64_t *)(plain + turn % (pages / 2) * PAGE);
+
+	memcpy(&word, at, sizeof(word));
+	word++;
+	memcpy(at, &word, sizeof(word));
+}
+
+/* How many of the pages are what `turns` counts have made of them. */
+static uint64_t plain_good(struct result *r, const uint8_t *plain, uint64_t pages, uint64_t turns)
+{
+	uint64_t good = 0, counted = pages / 2;
+	uint8_t expected[PAGE];
+
+	for (uint64_t page = 0; page < pages; page++) {
+		uint64_t word = page < counted ? turns / counted + (page < turns % counted) : 0;
+
+		pattern_fill(expected, PAGE, pattern_key(AREAS, 0, true, page));
+		memcpy(expected, &word, sizeof(word));
+		if (!memcmp(expected, plain + page * PAGE, PAGE))
+			good++;
+		else
+			result_error(r, "plain page %lu: not what was written (%lu)", page, word);
+	}
+	return good;
+}
+
 static bool page_ok(struct result *r, unsigned int area, unsigned int page, const uint8_t *p, uint64_t told)
 {
 	uint8_t expected[PAGE];
@@ -65,19 +105,6 @@ static bool page_ok(struct result *r, unsigned int area, unsigned int page, cons
 		return true;
 	result_error(r, "area %u, page %u: not what was written (%lu)", area, page, told);
 	return false;
-}
-
-static struct ibv_qp *make_qp(struct ibv_pd *pd, struct ibv_cq *cq)
-{
-	struct ibv_qp_init_attr init = {
-		.send_cq = cq, .recv_cq = cq, .qp_type = IBV_QPT_RC,
-		.cap = { .max_send_wr = 16, .max_recv_wr = 4, .max_send_sge = 1, .max_recv_sge = 1 },
-	};
-	struct ibv_qp *qp = ibv_create_qp(pd, &init);
-
-	if (!qp || rc_to_init(qp))
-		die("QP: %m");
-	return qp;
 }
 
 static void wait_completion(struct ibv_cq *cq)
@@ -110,16 +137,18 @@ static void rdma_write(struct ibv_qp *qp, struct ibv_mr *mr, void *from, uint32_
 		die("ibv_post_send: %m");
 }
 
-static int serve(struct ibv_cq *cq, uint8_t *area[AREAS], const struct told *told)
+static int serve(struct ibv_cq *cq, uint8_t *area[AREAS], const struct told *told, uint8_t *plain,
+		 uint64_t plain_pages)
 {
 	struct result r = { 0 };
-	volatile uint64_t *counter = page_alloc(PAGE);
-	uint64_t good = 0, written = 0;
+	uint64_t good = 0, written = 0, turns = 0;
 	struct ibv_wc wc;
 
-	for (*counter = 0; !ibv_poll_cq(cq, 1, &wc); (*counter)++) {
+	for (; !ibv_poll_cq(cq, 1, &wc); turns++) {
 		if (quit_requested)
 			return 1;
+		if (plain_pages)
+			plain_count(plain, plain_pages, turns);
 		usleep(1000);
 	}
 	if (wc.status != IBV_WC_SUCCESS)
@@ -131,8 +160,12 @@ static int serve(struct ibv_cq *cq, uint8_t *area[AREAS], const struct told *tol
 			good += page_ok(&r, a, page, area[a] + page * PAGE, count);
 			written += count != 0;
 		}
-	printf("{\"ok\":%s,\"pages\":%u,\"good\":%lu,\"written\":%lu,\"errorCount\":%u,\"firstError\":\"%s\"}\n",
-	       r.nerrors ? "false" : "true", AREAS * AREA_PAGES, good, written, r.nerrors, r.errors[0]);
+	uint64_t plain_same = plain_pages ? plain_good(&r, plain, plain_pages, turns) : 0;
+
+	printf("{\"ok\":%s,\"pages\":%u,\"good\":%lu,\"written\":%lu,\"plain\":%lu,\"plainGood\":%lu,"
+	       "\"errorCount\":%u,\"firstError\":\"%s\"}\n",
+	       r.nerrors ? "false" : "true", AREAS * AREA_PAGES, good, written, plain_pages, plain_same, r.nerrors,
+	       r.errors[0]);
 	return r.nerrors ? 1 : 0;
 }
 
@@ -165,20 +198,23 @@ int main(int argc, char **argv)
 	struct words mine = { 0 }, peer;
 	uint8_t *area[AREAS] = { 0 };
 	unsigned int rate = 0;
+	uint64_t plain_pages = 0;
 	int opt, fd;
 
-	while ((opt = getopt(argc, argv, "sp:r:g:")) != -1)
+	while ((opt = getopt(argc, argv, "sp:r:g:m:")) != -1)
 		switch (opt) {
 		case 's': o.server = true; break;
 		case 'p': o.port = atoi(optarg); break;
 		case 'r': rate = atoi(optarg); break;
 		case 'g': o.gid_addr = optarg; break;
-		default: die("usage: pages -s [-p port] [-g ip] | pages [-p port] [-r rate] host");
+		case 'm': plain_pages = strtoul(optarg, NULL, 10) * ((1 << 20) / PAGE); break;
+		default: die("usage: pages -s [-p port] [-g ip] [-m MiB] | pages [-p port] [-r rate] host");
 		}
 	o.host = argv[optind];
 	install_signals();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
+	uint8_t *plain = plain_alloc(plain_pages);
 	struct ibv_context *ctx = device_open(NULL);
 	struct ibv_pd *pd = ibv_alloc_pd(ctx);
 	struct ibv_cq *cq = ibv_create_cq(ctx, 32, NULL, NULL, 0);
@@ -187,7 +223,7 @@ int main(int argc, char **argv)
 
 	if (!pd || !cq || !mr)
 		die("verbs: %m");
-	struct ibv_qp *qp = make_qp(pd, cq);
+	struct ibv_qp *qp = rc_create(pd, cq);
 
 	for (unsigned int a = 0; o.server && a < AREAS; a++) {
 		area[a] = area_alloc(a);
@@ -217,5 +253,5 @@ int main(int argc, char **argv)
 	exchange_swap(fd, &mine, &peer, sizeof(mine));
 	exchange_close(fd);
 	fprintf(stderr, "connected\n");
-	return o.server ? serve(cq, area, told) : write_all(qp, cq, mr, told, &peer, rate);
+	return o.server ? serve(cq, area, told, plain, plain_pages) : write_all(qp, cq, mr, told, &peer, rate);
 }

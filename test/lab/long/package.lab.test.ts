@@ -30,9 +30,10 @@ describe('the packed package, installed in an empty directory', () => {
       cwd: path.join(dir, 'node_modules/roam-rdma'),
     });
     const program = `import { Lab, migrate } from 'roam-rdma'; import { devices } from 'roam-rdma/verbs';
-      import { listen } from 'roam-rdma/rdmacm'; console.log(typeof Lab, typeof migrate, typeof listen, devices())`;
+      import { Criu } from 'roam-rdma/criu'; import { check } from 'roam-rdma/migrate';
+      import { listen } from 'roam-rdma/rdmacm'; console.log(typeof Lab, typeof migrate, typeof listen, typeof Criu, typeof check, devices())`;
     const { stdout } = await execa('node', ['--input-type=module', '-e', program], { cwd: dir });
-    expect(stdout).toBe('function function function []');
+    expect(stdout).toBe('function function function function function []');
   });
 
   it('gives a lab with module, plugin and addons', { timeout: 900_000 }, async () => {

@@ -31,6 +31,20 @@ describe('every byte and every sequence number, in longer stories', () => {
     await verdictMove({ from: 'c', to: 'b', peer: 'a', moving: 'client', address: 'changed', args });
   });
 
+  it('several contexts and threads, events', async () => {
+    const args = ['--multi-context', '2', '--threads', '3', '--events', '--rate', '30', '--size', '4096'];
+    const { report } = await verdictMove({
+      from: 'a',
+      to: 'b',
+      peer: 'c',
+      moving: 'server',
+      address: 'changed',
+      args,
+    });
+    expect(report.objects.qp).toHaveLength(6);
+    expect(report.objects.cq).toBe(12);
+  });
+
   it('to the host of its peer, and away again', async () => {
     const test = await startWorkload({ server: 'a', client: 'c', moving: 'server', address: 'changed' });
     await progresses(test.stayer);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { MigrationReport } from '../../../dist/index.js';
+import type { CheckReport, MigrationReport } from '../../../dist/index.js';
 import { type NodeName, node } from './lab.js';
 
 export interface MigrateFlags {
@@ -19,11 +19,21 @@ export interface MigrateFailure {
   findings?: { host: string; message: string; remedy?: string }[];
 }
 
-async function roamMigrate(from: NodeName, pid: number, { to, ip, extra = [] }: MigrateFlags) {
-  const argv = ['roam', 'migrate', `pid:${pid}`, '--to', to, ...(ip ? ['--ip', ip] : []), '--json', ...extra];
+/** A pid, or a name such as `runc:web`. */
+type Target = number | `runc:${string}`;
+
+async function roam(
+  command: 'migrate' | 'check',
+  from: NodeName,
+  target: Target,
+  { to, ip, extra = [] }: MigrateFlags,
+) {
+  const what = typeof target === 'number' ? `pid:${target}` : target;
+  const argv = ['roam', command, what, '--to', to, ...(ip ? ['--ip', ip] : []), '--json', ...extra];
   const { exitCode, stdout, stderr } = await (await node(from)).exec(argv, {
     reject: false,
-    timeout: 150_000,
+    // A container's files go along twice.
+    timeout: typeof target === 'number' ? 150_000 : 240_000,
   });
   try {
     return { exitCode, answer: JSON.parse(stdout), stderr };
@@ -33,9 +43,9 @@ async function roamMigrate(from: NodeName, pid: number, { to, ip, extra = [] }: 
 }
 
 /** Moves a process and expects it to work. */
-export async function migrate(from: NodeName, pid: number, flags: MigrateFlags): Promise<MigrationReport> {
-  const { exitCode, answer, stderr } = await roamMigrate(from, pid, flags);
-  expect({ exitCode, error: answer.error, stderr }, `moving pid ${pid} from ${from} to ${flags.to}`).toEqual({
+export async function migrate(from: NodeName, target: Target, flags: MigrateFlags): Promise<MigrationReport> {
+  const { exitCode, answer, stderr } = await roam('migrate', from, target, flags);
+  expect({ exitCode, error: answer.error, stderr }, `moving ${target} from ${from} to ${flags.to}`).toEqual({
     exitCode: 0,
     error: undefined,
     stderr: '',
@@ -50,13 +60,18 @@ export async function migrate(from: NodeName, pid: number, flags: MigrateFlags):
 /** Tries to move a process and expects that it is refused or fails. */
 export async function migrateFails(
   from: NodeName,
-  pid: number,
+  target: Target,
   flags: MigrateFlags,
 ): Promise<MigrateFailure> {
-  const { exitCode, answer } = await roamMigrate(from, pid, flags);
+  const { exitCode, answer } = await roam('migrate', from, target, flags);
   expect(answer, 'the move was expected to fail').toMatchObject({ ok: false });
   expect(exitCode).not.toBe(0);
   return answer.error;
+}
+
+/** `roam check`, whatever it finds. */
+export async function check(from: NodeName, target: Target, flags: MigrateFlags): Promise<CheckReport> {
+  return (await roam('check', from, target, flags)).answer;
 }
 
 /** Whether a process is there and not a zombie. */

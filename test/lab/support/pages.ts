@@ -8,12 +8,21 @@ export interface PagesVerdict {
   pages: number;
   good: number;
   written: number;
+  /** Pages of memory that no device has registered. */
+  plain: number;
+  plainGood: number;
   firstError: string;
 }
 
-/** A process on `a` into whose memory one on `c` writes by RDMA, without a pause. */
-export async function startPages(rate: number) {
-  const pid = await (await node('a')).start([workload('pages'), '-s'], { log: OUT });
+/**
+ * A process on `a` into whose memory one on `c` writes by RDMA, without a pause.
+ *
+ * @param rate Writes in a second.
+ * @param plain Memory of which only the processor knows, in MiB.
+ */
+export async function startPages(rate: number, plain = 0) {
+  const serve = [workload('pages'), '-s', '-m', String(plain)];
+  const pid = await (await node('a')).start(serve, { log: OUT });
   await script('a', 'until grep -q listening "$1"; do sleep 0.1; done', [OUT]);
   const peer = await (await node('c')).start([workload('pages'), '-r', String(rate), 'a'], { log: OUT });
   await script('c', 'until grep -q connected "$1"; do sleep 0.1; done', [OUT]);

@@ -8,15 +8,15 @@ import { capture, NAK_STOPPED, RC_ACKNOWLEDGE } from './wire.js';
 /** Two seconds of silence end the connection: retry 7 would be without end in rxe. */
 const IMPATIENT = ['--timeout', '17', '--retry', '3'];
 const RESTORE_DELAY_S = 8;
-const SLOW_CRIU = '/root/slow-criu';
+export const SLOW_CRIU = '/root/slow-criu';
 const DELAYED = '/root/delayed.out';
 
 /** A criu that takes its time for a restore of the engine, and says when it has begun. */
-async function installSlowCriu(): Promise<void> {
+export async function installSlowCriu(names: NodeName[] = ['a', 'b']): Promise<void> {
   const program = `#!/bin/sh
     if [ "$ROAM_DEFER_RESUME" = 1 ]; then echo begun >${DELAYED}; sleep ${RESTORE_DELAY_S}; fi
     exec criu "$@"`;
-  for (const name of ['a', 'b'] as const)
+  for (const name of names)
     await script(name, `printf '%s\\n' "$1" >${SLOW_CRIU}; chmod 755 ${SLOW_CRIU}`, [program]);
 }
 

@@ -43,6 +43,8 @@ export interface End {
   pid: number;
   /** Where it runs now. */
   at: NodeName;
+  /** Its output, where that is another file than usual. */
+  log?: string;
 }
 
 export interface Workload {
@@ -52,6 +54,7 @@ export interface Workload {
 }
 
 const outFile = (role: string) => `/root/workload-${role}.out`;
+const logFile = ({ role, log }: End): string => log ?? outFile(role);
 
 /** Starts both ends and resolves when they are connected. Their TCP connection is closed by then. */
 export async function startWorkload(options: WorkloadOptions): Promise<Workload> {
@@ -114,8 +117,9 @@ export async function move(test: Workload, to: NodeName) {
 }
 
 /** Requests that an end has completed so far, over all its connections. */
-export async function progressOf({ role, pid, at }: End): Promise<number> {
-  const log = await script(at, 'kill -USR2 "$1"; sleep 0.5; cat "$2"', [String(pid), outFile(role)]);
+export async function progressOf(end: End): Promise<number> {
+  const args = [String(end.pid), logFile(end)];
+  const log = await script(end.at, 'kill -USR2 "$1"; sleep 0.5; cat "$2"', args);
   const latest = new Map<number, number>();
   for (const line of lines(log))
     if (line.startsWith('{"qp":')) {
@@ -134,8 +138,8 @@ export async function progresses(end: End, requests = 50, timeout = 40_000): Pro
       throw new Error(`the ${end.role} on node ${end.at} does not go on:\n${await logOf(end)}`);
 }
 
-export function logOf({ role, at }: End): Promise<string> {
-  return script(at, 'cat "$1"', [outFile(role)]);
+export function logOf(end: End): Promise<string> {
+  return script(end.at, 'cat "$1"', [logFile(end)]);
 }
 
 export function signal({ pid, at }: End, name: 'USR1' | 'TERM'): Promise<string> {
@@ -143,7 +147,7 @@ export function signal({ pid, at }: End, name: 'USR1' | 'TERM'): Promise<string>
 }
 
 async function verdictOf(end: End, timeout: number): Promise<Verdict> {
-  await script(end.at, `until grep -q '^{"ok"' "$1"; do sleep 0.2; done`, [outFile(end.role)], timeout).catch(
+  await script(end.at, `until grep -q '^{"ok"' "$1"; do sleep 0.2; done`, [logFile(end)], timeout).catch(
     async () => {
       await signal(end, 'TERM').catch(() => '');
       await script(end.at, 'sleep 2');

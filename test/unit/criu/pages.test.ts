@@ -137,6 +137,7 @@ describe('the stream of pages', () => {
     const blind = { memory, dirty: () => false };
     const device = {
       ranges: [{ first: 11, end: 13 }],
+      pinned: [{ first: 11, end: 13 }],
       close: async () => {
         closed = true;
       },

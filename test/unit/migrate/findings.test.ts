@@ -5,60 +5,10 @@ import { bySeverity } from '../../../src/migrate/findings.js';
 import type { Fit } from '../../../src/migrate/fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from '../../../src/migrate/judge.js';
 import { judgeFit, sameNetwork } from '../../../src/migrate/judge-fit.js';
+import { judgePostCopy } from '../../../src/migrate/judge-post-copy.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
 import type { Finding } from '../../../src/migrate/types.js';
-
-const GIB = 2 ** 30;
-
-function host(name: string, ip: string, more: Partial<HostFacts> = {}): HostFacts {
-  return {
-    hostname: name,
-    versions: { kernel: '6.12.1', criu: '4.1.1', roam: '0.1.0', module: '0.1.0' },
-    arch: 'x64',
-    uid: 0,
-    criuPlugin: true,
-    pluginHash: 'aa',
-    dirtyTracking: true,
-    moduleAbi: { abi: 2, dump: 3 },
-    addresses: [{ dev: 'eth0', ip }],
-    links: [{ device: 'rxe0', netdev: 'eth0', mtu: 1024, active: true, roceV2: true }],
-    imageSpace: [{ path: '/dev/shm', device: 1, available: GIB }],
-    qpns: [],
-    mrKeys: [],
-    memoryAvailable: GIB,
-    missingPrograms: [],
-    canAnnounce: true,
-    ...more,
-  };
-}
-
-function source(more: Partial<SourceFacts> = {}): SourceFacts {
-  return {
-    pid: 17,
-    tasks: [],
-    pids: [17],
-    fds: [],
-    files: { files: [], directories: [] },
-    connections: [],
-    bound: [],
-    foreignNamespaces: [],
-    shellJob: false,
-    rdma: { contexts: 1, qpns: [4098], unsupported: [], devices: ['rxe0'], peers: ['10.77.0.3'] },
-    cgroup: '/',
-    host: host('a', '10.77.0.1'),
-    hostname: 'a',
-    memory: 1024,
-    ...more,
-  };
-}
-
-const answers = (more: Partial<Fit> = {}): Fit => ({
-  lackingCpu: null,
-  clock: { wall: 10, monotonic: 5, error: 1 },
-  peers: [{ ip: '10.77.0.3', dev: 'eth0' }],
-  carried: [],
-  ...more,
-});
+import { answers, GIB, host, source } from './facts.js';
 
 const words = (findings: Finding[]) =>
   findings.map(({ severity, code, host: on }) => `${severity} ${code} ${on}`);
@@ -117,6 +67,10 @@ const CASES: Record<string, Case> = {
   'another interface of the module': {
     destination: { moduleAbi: { abi: 2, dump: 4 } },
     found: ['error MODULE_ABI_DIFFERS b'],
+  },
+  'another key': {
+    destination: { moduleAbi: { abi: 2, dump: 3, keyId: '00112233aabbccdd' } },
+    found: ['error KEY_DIFFERS b'],
   },
   'another build of the plugin': { destination: { pluginHash: 'bb' }, found: ['warning PLUGIN_DIFFERS b'] },
   'an older CRIU': {
@@ -234,6 +188,17 @@ describe('findings of the tree and of each host', () => {
     const socket = { localAddress: '10.77.0.1', localPort: 5, remoteAddress: '10.77.0.3', remotePort: 6 };
     const connected = source({ connections: [socket as SourceFacts['connections'][number]] });
     expect(words(judgeSockets(connected, there, false))).toEqual(['error ADDRESS_STAYS a']);
+  });
+
+  it('tell what post-copy needs, and what it puts at stake', () => {
+    const found = (here: Partial<HostFacts>, there: Partial<HostFacts>) =>
+      judgePostCopy(source({ host: host('a', '10.77.0.1', here) }), host('b', '10.77.0.2', there)).map(
+        ({ severity, code, host }) => `${severity} ${code} ${host}`,
+      );
+    expect(found({}, {})).toEqual(['warning POST_COPY_RISK a']);
+    expect(found({ lazyPages: false }, {})).toEqual(['warning POST_COPY_RISK a']);
+    expect(found({}, { lazyPages: false })).toContain('error POST_COPY_UNSUPPORTED b');
+    expect(found({ memoryAvailable: 1000 }, {})).toContain('error MEMORY_SHORT a');
   });
 
   it('come with the errors first', () => {

@@ -80,6 +80,9 @@ describe('what is found of a copy', () => {
     copy.kill('SIGCONT');
     await stopped(false);
     expect(await destinationState(entry)).toBe('running');
+    // Its owner, through whom it would come, is gone.
+    expect(await destinationState({ ...entry, resumed: true })).toBe('running');
+    expect(await destinationState({ ...entry, resumed: true, lazy: true })).toBe('partial');
     copy.kill('SIGKILL');
     await once(copy, 'exit');
     expect(await destinationState(entry)).toBe('absent');

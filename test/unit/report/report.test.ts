@@ -85,6 +85,14 @@ describe('a report on a terminal', () => {
     );
   });
 
+  it('has the memory that came later', () => {
+    const postCopy = { kept: 256, pages: 256, bytes: 1054720, ms: 2500 };
+    expect(outcomeText({ ...moved, postCopy })).toContain(
+      '\npost-copy    1.0 MiB in 2.50 s after the tasks ran again\n',
+    );
+    expect(reportPage({ ...moved, postCopy })).toContain('1.0 MiB in 2.50 s');
+  });
+
   it('tells what was undone', () => {
     expect(outcomeText(failed)).toContain(
       'undone       taking the address back\nundone       closing: failed: no',
@@ -103,6 +111,11 @@ describe('the page', () => {
     expect(reportPage(failed)).toContain('the process stays on a');
     expect(reportPage({ ...failed, committed: true })).toContain('the process belongs to b');
     expect(reportPage(moved)).not.toContain('What went wrong');
+  });
+
+  it('says of a process that was lost that it is nowhere', () => {
+    const error = { ...failed.error, phase: 'post-copy', code: 'PROCESS_LOST' };
+    expect(reportPage({ ...failed, committed: true, error })).toContain('the process is lost');
   });
 
   it('lists the findings that kept a migration from beginning', () => {
