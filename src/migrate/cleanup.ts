@@ -1,9 +1,9 @@
 // What a migration that went well leaves behind on both hosts, removed.
-import { rm } from 'node:fs/promises';
 import type { AgentClient } from './agent/client.js';
 import type { Custody } from './custody.js';
 import { removeNetworkLock } from './dump.js';
 import type { Phases } from './phases.js';
+import { removeDirectory } from './remove.js';
 import { forget } from './runc/dump.js';
 import type { SourceFacts } from './source.js';
 
@@ -36,7 +36,7 @@ export async function cleanUp({
     work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
   if (container) await attempt('removing the record of runc', forget(container));
   if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
-  if (!keepImages) await attempt(`removing ${dir}`, rm(dir, { recursive: true, force: true }));
+  if (!keepImages) await attempt(`removing ${dir}`, removeDirectory(dir));
   const { warnings } = await custody
     .finish(agent, keepImages)
     .catch((error: Error) => ({ warnings: [error.message] }));

@@ -1,5 +1,4 @@
 // Live migration of a process tree between two hosts.
-import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { MigrationError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
@@ -17,6 +16,7 @@ import { Move } from './move.js';
 import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
 import { preCopy } from './precopy.js';
+import { removeDirectory } from './remove.js';
 import { pageOptions } from './runc/dump.js';
 import type { SourceFacts } from './source.js';
 import { Support } from './support.js';
@@ -92,7 +92,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const bytes = checked.source.memory + 16 * 1024 * 1024;
       const dir = await prepareDirectory(id, LOCAL_IMAGES);
       support.place = { dir, id };
-      phases.onRollback(`removing ${dir}`, () => rm(dir, { recursive: true, force: true }));
+      phases.onRollback(`removing ${dir}`, () => removeDirectory(dir));
       if (checked.source.connections.length > 0 && !options.tcpClose)
         phases.onRollback('unlocking the network', () => removeNetworkLock(dir, { required: false }));
       const origin = await originOf(checked.source);

@@ -11,6 +11,7 @@ import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
 import { processTree } from './proc.js';
 import { resumeContexts } from './rdma.js';
+import { removeDirectory } from './remove.js';
 import { deleteContainer } from './runc/container.js';
 
 /** CRIU rolls back by itself when its client is gone; this long it may take. */
@@ -54,7 +55,7 @@ export async function settleSource(
       await steps.do('telling the program that it stays', () => announceStay(pids));
       if (address) await steps.do('announcing the address', () => tellNeighbours(address));
     }
-    await steps.do(`removing ${dir}`, () => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
+    await steps.do(`removing ${dir}`, () => removeDirectory(dir));
   }
   if (steps.warnings.length === 0) await (keep ? journal.settle({ cleared: true }) : journal.remove());
   return steps.warnings;
@@ -74,7 +75,7 @@ export async function settleDestination(
   if (way === 'finish') await finishCopy(entry, journal, steps);
   else await undoCopy(entry, steps);
   const { dir } = entry;
-  await steps.do(`removing ${dir}`, () => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
+  await steps.do(`removing ${dir}`, () => removeDirectory(dir));
   if (!keep && steps.warnings.length === 0) await journal.remove();
   return steps.warnings;
 }

@@ -1,9 +1,9 @@
 // The state of one migration at the destination, and how to get rid of it.
-import { rm } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
+import { removeDirectory } from '../remove.js';
 import { deleteContainer, isKnown, runcVersion } from '../runc/container.js';
 import { type ContainerOrder, restoreContainer } from '../runc/restore.js';
 import { lackingCpu } from './cpu.js';
@@ -78,7 +78,7 @@ export class AgentSession {
       this.#id = id;
       this.#dir = await prepareDirectory(id, bytes);
       const dir = this.#dir;
-      const remove = () => (this.#keepImages ? Promise.resolve() : rm(dir, { recursive: true, force: true }));
+      const remove = () => (this.#keepImages ? Promise.resolve() : removeDirectory(dir));
       this.#undo.push({ what: `removing ${dir}`, fn: remove });
       this.#onFinish.push({ what: `removing ${dir}`, fn: remove });
       this.#journal = await Journal.create({

@@ -1,4 +1,5 @@
 // A migration that is broken off at a chosen phase, and the proof that nothing of it is lost, doubled or left over.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { inAllNodes, lines, MOVING_IP, type NodeName, node, script } from './lab.js';
 import { goodVerdicts, progresses, signal, startWorkload, type Workload } from './verdict.js';
@@ -96,6 +97,8 @@ export class Victim {
     await script('c', 'pkill -x python3; true');
     await (await node('c')).start(['python3', '-c', TCP_PEER], { log: '/root/tcp-peer.out' });
     await script('c', `until ss -Hltn | grep -q :${PORT}; do sleep 0.1; done`);
+    // Two starts of Node.js and of ssh are what a peer waits for: seconds elsewhere, up to a minute here.
+    await inAllNodes('echo 300000 >/proc/sys/net/rdma_rxe/max_hold_ms');
     const connect = `exec 7<>/dev/tcp/10.0.1.8/${PORT}; exec "$@"`;
     const test = await startWorkload({
       server: 'a',
@@ -116,7 +119,8 @@ export class Victim {
     const to = from === 'a' ? 'b' : 'a';
     const answer = await migrateInto(phase, FAULTS[fault], { pid, from, to });
     let found = await look(pid);
-    for (const until = Date.now() + REST_MS; !isAtRest(found) && Date.now() < until; )
+    // Each look costs emulated nodes a good part of a second, which is then not the recovery's.
+    for (const until = Date.now() + REST_MS; !isAtRest(found) && Date.now() < until; await sleep(2000))
       found = await look(pid);
     const words = `${JSON.stringify(found)}\n${answer}`;
     expect(here(found), `the process lives exactly once\n${words}`).toHaveLength(1);

@@ -80,7 +80,7 @@ export async function sweep(link: string): Promise<void> {
      ip -o -4 addr show dev eth0 | awk '$4 ~ /^10\\.0\\.1\\./ { print $4 }' | xargs -r -I% ip addr del % dev eth0
      ip neigh flush dev eth0
      rm -f /root/*.out /root/*.pcap
-     [ ! -e /proc/sys/net/rdma_rxe/key ] || echo none >/proc/sys/net/rdma_rxe/key
+     cd /proc/sys/net/rdma_rxe 2>/dev/null && { echo none >key; echo 60000 >max_hold_ms; }
      ${link}
      ${QPS_GONE}
      dmesg -C`,
