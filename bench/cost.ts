@@ -9,6 +9,8 @@ const SOURCES = fileURLToPath(new URL('../../bench/cost', import.meta.url));
 /** Below it, Node finds the package. */
 const THERE = '/usr/lib/roam-cost';
 const TIMEOUT = 180_000;
+/** Room enough that nothing is collected while the heap is measured. */
+const NODE_FLAGS = ['--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128'];
 
 type Calls = { post: number; poll: number };
 interface Measured {
@@ -49,7 +51,7 @@ export async function measureCost(lab: Lab, rounds: number, say: (text: string) 
   const node: Measured[] = [];
   for (let round = 0; round < rounds; round++) {
     c.push(await run([`${THERE}/cost`]));
-    node.push(await run(['node', '--expose-gc', '--max-semi-space-size=128', `${THERE}/cost.mjs`]));
+    node.push(await run(['node', ...NODE_FLAGS, `${THERE}/cost.mjs`]));
     say(`round ${round + 1} of ${rounds}: ${JSON.stringify({ c: c.at(-1), node: node.at(-1) })}`);
   }
   const sum = (list: number[]) => ({ median: median(list), spread: median(list) === 0 ? 0 : spread(list) });

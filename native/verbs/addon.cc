@@ -4,7 +4,6 @@
 #include "objects/context.h"
 #include "objects/cq.h"
 #include "objects/memory.h"
-#include "objects/post.h"
 #include "objects/qp.h"
 #include "rxe.h"
 
@@ -22,7 +21,6 @@ class VerbsAddon : public Napi::Addon<VerbsAddon> {
     DefineCq(env, exports);
     DefineQp(env, exports);
     DefineSrq(env, exports);
-    DefinePost(env, exports);
   }
 
  private:

@@ -59,6 +59,8 @@ export class LatencyRun {
       }
       this.#stamp();
       batch.post(1, 1);
+      // Only now: the message before has gone, and the next one finds other receives.
+      receiver.replace();
       const sent = this.#completed(this.#resources.sendCq);
       if (sent !== undefined) await sent;
       if (client) {
@@ -134,7 +136,7 @@ export class LatencyRun {
 
   /** False when the time is over. A promise only where one is needed: it costs more than a poll. */
   #received(receiver: Receiver): boolean | Promise<boolean> {
-    while (receiver.poll(this.#idle.patience) === 0) {
+    while (receiver.take(this.#idle.patience) === 0) {
       const now = performance.now();
       if (this.#window?.over(now)) return false;
       const rest = this.#idle.rest(now);

@@ -38,18 +38,21 @@ export class Receiver {
   }
 
   /** Takes messages. @param patience Microseconds to wait for one. @returns How many. @throws {WorkCompletionError} */
-  poll(patience: number): number {
+  take(patience: number): number {
     const batch = this.#completions;
     const found = this.#resources.recvCq.poll(batch, patience);
-    if (found === 0) return 0;
-    const now = performance.now();
-    if (this.first === 0) this.first = now;
-    this.last = now;
+    for (let index = 0; index < found; index++)
+      if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
     this.total += found;
+    return found;
+  }
+
+  /** Replaces the receives of the messages that were taken last. */
+  replace(): void {
+    const batch = this.#completions;
     let lane = batch.wrId(0);
     let used = 0;
-    for (let index = 0; index < found; index++) {
-      if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
+    for (let index = 0; index < batch.length; index++) {
       const of = batch.wrId(index);
       if (of !== lane) {
         this.#replace(lane, used);
@@ -59,8 +62,19 @@ export class Receiver {
       used++;
     }
     this.#replace(lane, used);
+  }
+
+  /** Both, with a note of the time. @returns How many messages. @throws {WorkCompletionError} */
+  poll(patience: number): number {
+    const found = this.take(patience);
+    if (found === 0) return 0;
+    const now = performance.now();
+    if (this.first === 0) this.first = now;
+    this.last = now;
+    this.replace();
     return found;
   }
+
   /** Posts as many receives as were used: each call from JavaScript costs more than the request. */
   #replace(lane: number, used: number): void {
     const posted = this.#posted[lane] as number;

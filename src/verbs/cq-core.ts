@@ -31,7 +31,6 @@ export class CqCore implements ChannelUser {
   readonly #unread: Uint8Array[] = [];
   /** Iterators. */
   readonly #readers = new Set<() => void>();
-  readonly #addon = verbs();
   /** Who waits for an event only, and polls by himself. */
   readonly #sleepers = new Set<() => void>();
   #nextId = -1;
@@ -209,7 +208,7 @@ export class CqCore implements ChannelUser {
   /** No closure here: what is called for every message must not allocate. */
   #poll(records: Uint8Array, patience: number): number {
     try {
-      return this.#addon.cqPoll(this.native, records, patience);
+      return this.native.poll(records, patience);
     } catch (error) {
       throw verbsFailure('a CQ cannot be polled', error);
     }

@@ -19,17 +19,28 @@ export type NativeMr = Handle<'mr'> & {
   readonly address: bigint;
 };
 export type NativeChannel = Handle<'channel'> & { readonly fd: number };
-export type NativeCq = Handle<'cq'> & { readonly depth: number };
-export type NativeSrq = Handle<'srq'> & {
-  readonly maxWr: number;
-  readonly maxSge: number;
-  readonly number?: number;
+export type NativeCq = Handle<'cq'> & {
+  readonly depth: number;
+  /** See native/verbs/objects/cq.h. */
+  poll(records: Uint8Array, patience: number): number;
 };
-export type NativeQpHandle = Handle<'qp'> & {
-  readonly qpn: number;
-  readonly handle: number;
-  readonly cap: Required<QpCap>;
-};
+/** See native/verbs/objects/post.h. */
+export interface NativeReceiver {
+  postReceive(records: Uint8Array, stride: number, first: number, count: number): void;
+}
+export type NativeSrq = Handle<'srq'> &
+  NativeReceiver & {
+    readonly maxWr: number;
+    readonly maxSge: number;
+    readonly number?: number;
+  };
+export type NativeQpHandle = Handle<'qp'> &
+  NativeReceiver & {
+    readonly qpn: number;
+    readonly handle: number;
+    readonly cap: Required<QpCap>;
+    postSend(records: Uint8Array, stride: number, first: number, count: number): void;
+  };
 export type NativeAh = Handle<'ah'>;
 export type NativeMw = Handle<'mw'> & { readonly rkey: number };
 export type NativeXrcd = Handle<'xrcd'>;
@@ -158,7 +169,6 @@ export interface NativeObjects {
   ): NativeCq;
   cqResize(cq: NativeCq, depth: number): number;
   cqArm(cq: NativeCq, solicitedOnly: boolean): void;
-  cqPoll(cq: NativeCq, records: Uint8Array, patience: number): number;
 
   qpCreate(
     context: NativeContextHandle,
@@ -185,13 +195,4 @@ export interface NativeObjects {
   ): NativeSrq;
   srqModify(srq: NativeSrq, options: { maxWr?: number; limit?: number }): void;
   srqQuery(srq: NativeSrq): { maxWr: number; maxSge: number; limit: number };
-
-  postSend(qp: NativeQpHandle, records: Uint8Array, stride: number, first: number, count: number): void;
-  postReceive(
-    queue: NativeQpHandle | NativeSrq,
-    records: Uint8Array,
-    stride: number,
-    first: number,
-    count: number,
-  ): void;
 }

@@ -1,4 +1,4 @@
-import type { NativeQpHandle, NativeSrq } from './native-objects.js';
+import type { NativeReceiver } from './native-objects.js';
 import { WorkBatch } from './work-batch.js';
 import { encodeReceive, type ReceiveRequest, receiveStride } from './work-request.js';
 
@@ -8,11 +8,11 @@ const hints = { EINVAL: 'a QP takes receives from INIT on: qp.init(), or connect
 
 /** Receives of a QP or an SRQ, ibv_post_recv(3). */
 export class ReceiveBatch extends WorkBatch<ReceiveRequest> {
-  readonly #queue: NativeQpHandle | NativeSrq;
+  readonly #queue: NativeReceiver;
   readonly #maxSge: number;
 
   /** @internal Use `prepareReceives()` of a QP or SRQ. */
-  constructor(queue: NativeQpHandle | NativeSrq, maxSge: number) {
+  constructor(queue: NativeReceiver, maxSge: number) {
     super(receiveStride(maxSge), 'receives', hints);
     this.#queue = queue;
     this.#maxSge = maxSge;
@@ -23,6 +23,6 @@ export class ReceiveBatch extends WorkBatch<ReceiveRequest> {
   }
 
   protected submit(first: number, count: number): void {
-    this.addon.postReceive(this.#queue, this.records.bytes, this.records.stride, first, count);
+    this.#queue.postReceive(this.records.bytes, this.records.stride, first, count);
   }
 }

@@ -24,6 +24,6 @@ export class SendBatch extends WorkBatch<SendRequest> {
   }
 
   protected submit(first: number, count: number): void {
-    this.addon.postSend(this.#qp, this.records.bytes, this.records.stride, first, count);
+    this.#qp.postSend(this.records.bytes, this.records.stride, first, count);
   }
 }

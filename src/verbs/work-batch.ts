@@ -1,12 +1,10 @@
-import { verbs, verbsFailure } from './addon.js';
+import { verbsFailure } from './addon.js';
 import { RecordBuffer } from './record-buffer.js';
 
 /** Work requests that are encoded once and may be posted again and again, which allocates nothing. */
 export abstract class WorkBatch<Request> {
   /** @internal */
   protected readonly records: RecordBuffer;
-  /** @internal */
-  protected readonly addon = verbs();
   /** For messages: `receives`. */
   readonly #what: string;
   /** What to do about an errno. */

@@ -74,23 +74,6 @@ Napi::Value ChannelEvents(const Napi::CallbackInfo &info) {
   return ids;
 }
 
-Napi::Value CqCreate(const Napi::CallbackInfo &info) {
-  Napi::Env env = info.Env();
-  auto context = Use<ContextResource>(env, info[0]);
-  int depth = static_cast<int>(IntegerArgument(info, 1, "depth", 1, INT32_MAX));
-  auto channel = UseOptional<ChannelResource>(env, info[2]);
-  int vector = static_cast<int>(IntegerArgument(info, 3, "vector", 0, INT32_MAX));
-  if (channel && channel->Context() != context)
-    throw Napi::TypeError::New(env, "the completion channel belongs to another context");
-  auto resource = std::make_shared<CqResource>(context, channel);
-  void *user = reinterpret_cast<void *>(static_cast<uintptr_t>(resource->Id()));
-  resource->cq = ibv_create_cq(context->Get(), depth, user, channel ? channel->channel : nullptr, vector);
-  if (resource->cq == nullptr) throw SystemError(env, "ibv_create_cq", errno, "depth " + std::to_string(depth));
-  Napi::Object handle = Adopt(env, resource);
-  handle.Set("depth", resource->cq->cqe);
-  return handle;
-}
-
 Napi::Value CqResize(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   auto cq = Use<CqResource>(env, info[0]);
@@ -161,28 +144,42 @@ size_t Take(Napi::Env env, CqResource &cq, Completion *records, size_t limit) {
   return count;
 }
 
-Napi::Value CqPoll(const Napi::CallbackInfo &info) {
+Napi::Value CqPoll(const Napi::CallbackInfo &info, CqResource &cq) {
   Napi::Env env = info.Env();
-  auto cq = Use<CqResource>(env, info[0]);
-  if (!info[1].IsTypedArray()) throw Napi::TypeError::New(env, "expected a Uint8Array");
-  Napi::TypedArray room = info[1].As<Napi::TypedArray>();
-  if (room.TypedArrayType() != napi_uint8_array) throw Napi::TypeError::New(env, "expected a Uint8Array");
-  uint8_t *data = room.As<Napi::Uint8Array>().Data();
-  if (reinterpret_cast<uintptr_t>(data) % alignof(Completion) != 0)
+  Bytes room = BytesArgument(info, 0);
+  if (reinterpret_cast<uintptr_t>(room.data) % alignof(Completion) != 0)
     throw Napi::RangeError::New(env, "the records must be aligned to 8 bytes");
-  auto *records = reinterpret_cast<Completion *>(data);
-  size_t limit = room.ByteLength() / sizeof(Completion);
-  std::chrono::microseconds patience{IntegerArgument(info, 2, "patience", 0, kMostPatience)};
-  size_t count = Take(env, *cq, records, limit);
+  auto *records = reinterpret_cast<Completion *>(room.data);
+  size_t limit = room.length / sizeof(Completion);
+  std::chrono::microseconds patience{IntegerArgument(info, 1, "patience", 0, kMostPatience)};
+  size_t count = Take(env, cq, records, limit);
   if (count == 0 && patience.count() > 0) {
     Clock::time_point start = Clock::now();
     for (Clock::duration waited{}; count == 0 && waited < patience; waited = Clock::now() - start) {
       Relax();
       if (waited > kAlone) sched_yield();
-      count = Take(env, *cq, records, limit);
+      count = Take(env, cq, records, limit);
     }
   }
   return Napi::Number::New(env, static_cast<double>(count));
+}
+
+Napi::Value CqCreate(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  auto context = Use<ContextResource>(env, info[0]);
+  int depth = static_cast<int>(IntegerArgument(info, 1, "depth", 1, INT32_MAX));
+  auto channel = UseOptional<ChannelResource>(env, info[2]);
+  int vector = static_cast<int>(IntegerArgument(info, 3, "vector", 0, INT32_MAX));
+  if (channel && channel->Context() != context)
+    throw Napi::TypeError::New(env, "the completion channel belongs to another context");
+  auto resource = std::make_shared<CqResource>(context, channel);
+  void *user = reinterpret_cast<void *>(static_cast<uintptr_t>(resource->Id()));
+  resource->cq = ibv_create_cq(context->Get(), depth, user, channel ? channel->channel : nullptr, vector);
+  if (resource->cq == nullptr) throw SystemError(env, "ibv_create_cq", errno, "depth " + std::to_string(depth));
+  Napi::Object handle = Adopt(env, resource);
+  handle.Set("depth", resource->cq->cqe);
+  SetMethod<CqResource, CqPoll>(env, handle, "poll", resource);
+  return handle;
 }
 
 }  // namespace
@@ -193,7 +190,6 @@ void DefineCq(Napi::Env env, Napi::Object exports) {
   exports.Set("cqCreate", Napi::Function::New<CqCreate>(env, "cqCreate"));
   exports.Set("cqResize", Napi::Function::New<CqResize>(env, "cqResize"));
   exports.Set("cqArm", Napi::Function::New<CqArm>(env, "cqArm"));
-  exports.Set("cqPoll", Napi::Function::New<CqPoll>(env, "cqPoll"));
 }
 
 }  // namespace roam

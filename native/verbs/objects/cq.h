@@ -8,11 +8,11 @@ namespace roam {
 //   channelCreate(context) -> Channel with fd
 //   channelEvents(channel, limit) -> number[]   ids of the CQs that have events, each as often as it has,
 //                                               acknowledged; the descriptor must not block
-//   cqCreate(context, depth, channel?, vector) -> Cq with depth
+//   cqCreate(context, depth, channel?, vector) -> Cq with depth and the method
+//     poll(records, patience) -> how many records (64 bytes each, layout in cq.cc) it has written; looks again for so
+//                                many microseconds while there are none
 //   cqResize(cq, depth) -> depth
 //   cqArm(cq, solicitedOnly)
-//   cqPoll(cq, records, patience) -> how many records (64 bytes each, layout in cq.cc) it has written; looks
-//                                    again for so many microseconds while there are none
 void DefineCq(Napi::Env env, Napi::Object exports);
 
 }  // namespace roam

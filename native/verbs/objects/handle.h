@@ -61,25 +61,49 @@ std::shared_ptr<T> Unwrap(Napi::Env env, Napi::Value value) {
   return *static_cast<std::shared_ptr<T> *>(data);
 }
 
-// One that can be used: a closed one is an error that says so.
+// A closed one is an error that says so.
 template <typename T>
-std::shared_ptr<T> Use(Napi::Env env, Napi::Value value) {
-  std::shared_ptr<T> resource = Unwrap<T>(env, value);
+void CheckUsable(Napi::Env env, const T &resource) {
   bool usable;
   if constexpr (std::is_same_v<T, ContextResource>)
-    usable = resource->Open();
+    usable = resource.Open();
   else
-    usable = resource->Alive();
-  if (usable) return resource;
+    usable = resource.Alive();
+  if (usable) return;
   Napi::Error error = Napi::Error::New(env, std::string("the ") + HandleTraits<T>::name + " is closed");
   error.Set("code", Napi::String::New(env, "CLOSED"));
   throw error;
+}
+
+// One that can be used.
+template <typename T>
+std::shared_ptr<T> Use(Napi::Env env, Napi::Value value) {
+  std::shared_ptr<T> resource = Unwrap<T>(env, value);
+  CheckUsable(env, *resource);
+  return resource;
 }
 
 template <typename T>
 std::shared_ptr<T> UseOptional(Napi::Env env, Napi::Value value) {
   if (value.IsUndefined() || value.IsNull()) return nullptr;
   return Use<T>(env, value);
+}
+
+template <typename T, Napi::Value (*call)(const Napi::CallbackInfo &, T &)>
+Napi::Value CallMethod(const Napi::CallbackInfo &info) {
+  std::shared_ptr<T> kept = *static_cast<std::shared_ptr<T> *>(info.Data());
+  CheckUsable(info.Env(), *kept);
+  return call(info, *kept);
+}
+
+// A method of a handle for what is called with every message: the function knows its object, so that nothing is
+// unwrapped and no tag compared.
+template <typename T, Napi::Value (*call)(const Napi::CallbackInfo &, T &)>
+void SetMethod(Napi::Env env, Napi::Object handle, const char *name, const std::shared_ptr<T> &resource) {
+  auto *owner = new std::shared_ptr<T>(resource);
+  Napi::Function function = Napi::Function::New<CallMethod<T, call>>(env, name, owner);
+  function.AddFinalizer([](Napi::Env, std::shared_ptr<T> *data) { delete data; }, owner);
+  handle.Set(name, function);
 }
 
 // Makes the context know the object, and the handle.

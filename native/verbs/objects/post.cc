@@ -65,18 +65,16 @@ Napi::Error Bad(Napi::Env env, size_t index, const std::string &reason) {
 // The records of a call; alignment and bounds are checked once.
 template <typename Record>
 struct Records {
-  Records(const Napi::CallbackInfo &info) {
+  explicit Records(const Napi::CallbackInfo &info) {
     Napi::Env env = info.Env();
-    if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
-      throw Napi::TypeError::New(env, "expected a Uint8Array");
-    Napi::Uint8Array array = info[1].As<Napi::Uint8Array>();
-    stride = static_cast<size_t>(IntegerArgument(info, 2, "stride", offsetof(Record, sges), sizeof(Record)));
-    first = static_cast<size_t>(IntegerArgument(info, 3, "first", 0, UINT32_MAX));
-    count = static_cast<size_t>(IntegerArgument(info, 4, "count", 0, UINT32_MAX));
-    if (stride % alignof(Record) != 0 || reinterpret_cast<uintptr_t>(array.Data()) % alignof(Record) != 0 ||
-        (first + count) * stride > array.ByteLength())
+    Bytes bytes = BytesArgument(info, 0);
+    stride = static_cast<size_t>(IntegerArgument(info, 1, "stride", offsetof(Record, sges), sizeof(Record)));
+    first = static_cast<size_t>(IntegerArgument(info, 2, "first", 0, UINT32_MAX));
+    count = static_cast<size_t>(IntegerArgument(info, 3, "count", 0, UINT32_MAX));
+    if (stride % alignof(Record) != 0 || reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0 ||
+        (first + count) * stride > bytes.length)
       throw Napi::RangeError::New(env, "the records do not fit the array");
-    base = array.Data();
+    base = bytes.data;
     sge_room = (stride - offsetof(Record, sges)) / sizeof(SgeRecord);
   }
   const Record &operator[](size_t i) const { return *reinterpret_cast<const Record *>(base + (first + i) * stride); }
@@ -243,14 +241,13 @@ void PostAll(Napi::Env env, const Records<Record> &records, WorkQueue *queue, co
   flush();
 }
 
-void PostSend(const Napi::CallbackInfo &info) {
+Napi::Value PostSend(const Napi::CallbackInfo &info, QpResource &qp) {
   Napi::Env env = info.Env();
-  auto qp = Use<QpResource>(env, info[0]);
   Records<SendRecord> records(info);
-  WorkQueue *queue = qp->sends.get();
+  WorkQueue *queue = qp.sends.get();
   if (queue == nullptr) throw Napi::TypeError::New(env, "this QP sends nothing");
   // rxe refuses such requests after it has queued them, and carries them out in the end.
-  ibv_qp_state state = qp->qp->state;
+  ibv_qp_state state = qp.qp->state;
   if (records.count > 0 && (state == IBV_QPS_RESET || state == IBV_QPS_INIT || state == IBV_QPS_RTR))
     throw Posted(env, SystemError(env, "ibv_post_send", EINVAL, "before RTS"), 0);
   size_t max_sge = std::min(queue->MaxSge(), std::min(records.sge_room, kMaxSge));
@@ -261,39 +258,37 @@ void PostSend(const Napi::CallbackInfo &info) {
         bool inlined = (record.flags & IBV_SEND_INLINE) != 0;
         *wr = {};
         if (inlined && !MayBeInline(record.opcode)) throw Bad(env, i, "only SEND and WRITE can be inline");
-        Gather(env, *qp->Context(), qp->pd->pd, i, record.sges, record.sge_count, inlined,
-               inlined ? qp->cap.max_inline_data : kMaxMessage, elements);
-        FillSend(env, *qp, i, record, elements, wr);
+        Gather(env, *qp.Context(), qp.pd->pd, i, record.sges, record.sge_count, inlined,
+               inlined ? qp.cap.max_inline_data : kMaxMessage, elements);
+        FillSend(env, qp, i, record, elements, wr);
         bool signaled = (record.flags & IBV_SEND_SIGNALED) != 0;
         if (!queue->Take(record.wr_id, signaled, &wr->wr_id)) throw Refused(env, "ibv_post_send", ENOMEM, i);
         if (inlined) return;
         for (size_t n = 0; n < elements->count; n++) queue->Hold(elements->mrs[n]);
       },
       [&](ibv_send_wr *wrs, ibv_send_wr **bad) {
-        int err = ibv_post_send(qp->qp, wrs, bad);
+        int err = ibv_post_send(qp.qp, wrs, bad);
         // As ibv_bind_mw(3) does: the window has its new key from now on.
         for (ibv_send_wr *wr = wrs; err == 0 && wr != nullptr; wr = wr->next)
           if (wr->opcode == IBV_WR_BIND_MW) wr->bind_mw.mw->rkey = wr->bind_mw.rkey;
         return err;
       });
+  return env.Undefined();
 }
 
-void PostReceive(const Napi::CallbackInfo &info) {
+int Receive(QpResource &qp, ibv_recv_wr *wrs, ibv_recv_wr **bad) { return ibv_post_recv(qp.qp, wrs, bad); }
+int Receive(SrqResource &srq, ibv_recv_wr *wrs, ibv_recv_wr **bad) { return ibv_post_srq_recv(srq.srq, wrs, bad); }
+
+template <typename T>
+Napi::Value PostReceive(const Napi::CallbackInfo &info, T &owner) {
   Napi::Env env = info.Env();
-  napi_type_tag srq_tag = HandleTraits<SrqResource>::tag;
-  std::shared_ptr<SrqResource> srq;
-  std::shared_ptr<QpResource> qp;
-  if (info[0].IsObject() && info[0].As<Napi::Object>().CheckTypeTag(&srq_tag))
-    srq = Use<SrqResource>(env, info[0]);
-  else
-    qp = Use<QpResource>(env, info[0]);
   Records<ReceiveRecord> records(info);
-  WorkQueue *queue = srq ? srq->receives.get() : qp->receives.get();
+  WorkQueue *queue = owner.receives.get();
   if (queue == nullptr) throw Napi::TypeError::New(env, "this QP has no receive queue of its own");
-  ContextResource &context = srq ? *srq->Context() : *qp->Context();
-  ibv_pd *pd = srq ? srq->pd->pd : qp->pd->pd;
+  ContextResource &context = *owner.Context();
+  ibv_pd *pd = owner.pd->pd;
   size_t max_sge = std::min(queue->MaxSge(), std::min(records.sge_room, kMaxSge));
-  const char *syscall = srq ? "ibv_post_srq_recv" : "ibv_post_recv";
+  const char *syscall = std::is_same_v<T, SrqResource> ? "ibv_post_srq_recv" : "ibv_post_recv";
   PostAll<ibv_recv_wr>(
       env, records, queue, syscall,
       [&](size_t i, const ReceiveRecord &record, Elements *elements, ibv_recv_wr *wr) {
@@ -305,16 +300,19 @@ void PostReceive(const Napi::CallbackInfo &info) {
         if (!queue->Take(record.wr_id, true, &wr->wr_id)) throw Refused(env, syscall, ENOMEM, i);
         for (size_t n = 0; n < elements->count; n++) queue->Hold(elements->mrs[n]);
       },
-      [&](ibv_recv_wr *wrs, ibv_recv_wr **bad) {
-        return srq ? ibv_post_srq_recv(srq->srq, wrs, bad) : ibv_post_recv(qp->qp, wrs, bad);
-      });
+      [&](ibv_recv_wr *wrs, ibv_recv_wr **bad) { return Receive(owner, wrs, bad); });
+  return env.Undefined();
 }
 
 }  // namespace
 
-void DefinePost(Napi::Env env, Napi::Object exports) {
-  exports.Set("postSend", Napi::Function::New<PostSend>(env, "postSend"));
-  exports.Set("postReceive", Napi::Function::New<PostReceive>(env, "postReceive"));
+void SetPostMethods(Napi::Env env, Napi::Object handle, const std::shared_ptr<QpResource> &qp) {
+  SetMethod<QpResource, PostSend>(env, handle, "postSend", qp);
+  SetMethod<QpResource, PostReceive<QpResource>>(env, handle, "postReceive", qp);
+}
+
+void SetPostMethods(Napi::Env env, Napi::Object handle, const std::shared_ptr<SrqResource> &srq) {
+  SetMethod<SrqResource, PostReceive<SrqResource>>(env, handle, "postReceive", srq);
 }
 
 }  // namespace roam

@@ -9,6 +9,7 @@
 #include "../../util/system_error.h"
 #include "fields.h"
 #include "handle.h"
+#include "post.h"
 #include "qp_attributes.h"
 
 namespace roam {
@@ -98,6 +99,7 @@ Napi::Value QpCreate(const Napi::CallbackInfo &info) {
   handle.Set("qpn", qp->qp->qp_num);
   handle.Set("handle", qp->qp->handle);
   handle.Set("cap", CapObject(env, attr.cap));
+  SetPostMethods(env, handle, qp);
   return handle;
 }
 

@@ -4,6 +4,7 @@
 #include "../../util/system_error.h"
 #include "fields.h"
 #include "handle.h"
+#include "post.h"
 #include "qp.h"
 
 namespace roam {
@@ -49,6 +50,7 @@ Napi::Value SrqCreate(const Napi::CallbackInfo &info) {
   handle.Set("maxSge", attr.attr.max_sge);
   uint32_t number = 0;
   if (srq->xrcd && ibv_get_srq_num(srq->srq, &number) == 0) handle.Set("number", number);
+  SetPostMethods(env, handle, srq);
   return handle;
 }
 
