@@ -18,7 +18,6 @@ describe('an unmodified perftest moves in mid-transfer', () => {
       seconds: 45,
     },
     { tool: 'ib_write_bw', args: ['-b'], moving: 'client', address: 'floating', size: 2, qps: 16 },
-    { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },
   ]);
 
   it('two nodes: the server moves to the host of its client', async () => {

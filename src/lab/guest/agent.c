@@ -228,6 +228,21 @@ static int from_client(struct session *s)
 	return -1;
 }
 
+/*
+ * After the last frame.  Closing a socket with unread frames of the client in it would reset the connection, and
+ * the last frame could be lost with it.
+ */
+static void leave(int sock, int status)
+{
+	struct timeval patience = { .tv_sec = 10 };
+
+	shutdown(sock, SHUT_WR);
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	while (read(sock, frame, FRAME_MAX) > 0)
+		;
+	_exit(status);
+}
+
 static void hang_up(struct session *s)
 {
 	kill(-s->pid, SIGTERM);
@@ -253,7 +268,7 @@ static void finish(struct session *s, int status)
 	else
 		snprintf(text, sizeof(text), "exit %d", WEXITSTATUS(status));
 	send_frame(s->sock, 'R', text, strlen(text));
-	_exit(0);
+	leave(s->sock, 0);
 }
 
 static void relay(struct session *s)
@@ -317,12 +332,12 @@ static void start(int sock, const struct command *c, sigset_t *chld)
 			failure = errno;
 		snprintf(text, sizeof(text), "%d %s", failure, strerror(failure));
 		send_frame(sock, 'F', text, strlen(text));
-		_exit(1);
+		leave(sock, 1);
 	}
 	snprintf(text, sizeof(text), "%d", s.pid);
 	send_frame(sock, 'P', text, strlen(text));
 	if (c->log[0])
-		_exit(0);
+		leave(sock, 0);
 
 	s.in = in[1];
 	s.out = out[0];

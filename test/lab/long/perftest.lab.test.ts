@@ -42,5 +42,6 @@ describe('an unmodified perftest moves in mid-transfer', () => {
     { tool: 'ib_atomic_bw', args: ['-e'], moving: 'client', address: 'changed' },
     { tool: 'ib_write_bw', moving: 'client', address: 'changed', size: 8192 },
     { tool: 'ib_read_bw', moving: 'client', address: 'changed', size: 1048576 },
+    { tool: 'ib_read_bw', args: ['-e'], moving: 'server', address: 'changed', size: 8192, qps: 16 },
   ]);
 });
