@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<Register>> = {
   check: async () => (await import('./check.js')).registerCheck,
   migrate: async () => (await import('./migrate.js')).registerMigrate,
   recover: async () => (await import('./recover.js')).registerRecover,
+  inspect: async () => (await import('./inspect.js')).registerInspect,
   qps: async () => (await import('./qps.js')).registerQps,
   devinfo: async () => (await import('./devinfo.js')).registerDevinfo,
   perf: async () => (await import('./perf.js')).registerPerf,
@@ -24,6 +25,7 @@ Examples:
   roam check pid:1234 --to b                      what stands in the way of moving a process
   roam migrate pid:1234 --to b --ip 10.0.1.7/24   move a process and its address
   roam recover                                    finish or undo what a crash broke off
+  roam inspect /dev/shm/roam-a-1234-m1x2y3z4      what is in images that were kept
   roam perf send_bw                               a bandwidth test, against ib_send_bw or itself
   roam demo                                       move a running ib_send_bw in mid-transfer
 `;

@@ -8,7 +8,7 @@ const { exports } = JSON.parse(
 
 /** What each entry point has to have. */
 const wanted: Record<string, string[]> = {
-  '.': ['Lab', 'migrate', 'check', 'recover', 'Criu', 'reportPage', 'RoamError'],
+  '.': ['Lab', 'migrate', 'check', 'recover', 'Criu', 'reportPage', 'RoamError', 'inspectImages'],
   './migrate': ['migrate', 'check', 'recover', 'PHASES', 'MigrationError', 'PreflightError', 'RoamError'],
   './criu': ['Criu', 'CriuError', 'criuStats', 'criu_cg_mode', 'restartInterruptedCalls'],
   './verbs': ['open', 'listDevices'],

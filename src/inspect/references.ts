@@ -1,0 +1,40 @@
+// What the records of a dump say of each other must hold, as in the plugin's index of handles.
+import { type ContextImage, hasHandle, type ImageFile } from './dump.js';
+import { ImageError } from './image-error.js';
+import { readStruct, sizeOf } from './layout.js';
+import { roam_rxe_qp } from './layout-qp.js';
+import { NONE, RECORD_TYPE, roam_rxe_event, roam_rxe_file, roam_rxe_mr } from './layouts.js';
+
+const { PD, CQ, MR, QP, ASYNC } = RECORD_TYPE;
+
+/** @throws ImageError for two objects with one handle, and for a PD, CQ or QP that is named and is not there */
+export function checkReferences({ path, bytes }: ImageFile, { records }: ContextImage): void {
+  const types = new Map<number, number>();
+  for (const { offset, rec } of records) {
+    if (!hasHandle(rec)) continue;
+    if (types.has(rec.handle))
+      throw new ImageError(path, `two objects have handle ${rec.handle}`, { offset });
+    types.set(rec.handle, rec.type);
+  }
+  const demand = (offset: number, words: string, handle: number, ...wanted: number[]) => {
+    if (!wanted.includes(types.get(handle) ?? 0))
+      throw new ImageError(path, `${words} with handle ${handle}, which is not in it`, { offset });
+  };
+  for (const { offset, rec } of records) {
+    if (rec.type === MR)
+      demand(offset, 'an MR names a PD', readStruct(roam_rxe_mr, bytes, offset).pd_handle, PD);
+    if (rec.type === QP) {
+      const qp = readStruct(roam_rxe_qp, bytes, offset);
+      demand(offset, 'a QP names a PD', qp.pd_handle, PD);
+      demand(offset, 'a QP names a CQ', qp.send_cq, CQ);
+      demand(offset, 'a QP names a CQ', qp.recv_cq, CQ);
+    }
+    if (rec.type !== ASYNC) continue;
+    const { event_count: count } = readStruct(roam_rxe_file, bytes, offset);
+    for (let i = 0; i < count; i++) {
+      const at = offset + sizeOf(roam_rxe_file) + i * sizeOf(roam_rxe_event);
+      const { handle } = readStruct(roam_rxe_event, bytes, at);
+      if (handle !== NONE) demand(at, 'an unread event names an object', handle, QP, CQ);
+    }
+  }
+}
