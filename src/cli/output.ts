@@ -99,10 +99,12 @@ function plainProgress(out: NodeJS.WritableStream): Progress {
 }
 
 /** What a round of pre-copy did. */
-export function roundLine({ round, ms, bytes, pages, unchanged, predictedMs }: PreCopyRound): string {
+export function roundLine(done: PreCopyRound): string {
+  const { round, ms, bytes, pages, unchanged, inFreeze, predictedMs } = done;
   const predicted = predictedMs === undefined ? '' : `, blackout would be ${seconds(predictedMs)}`;
   const again = unchanged > 0 ? `, ${unchanged} unchanged` : '';
-  return `  round ${round}: ${pages} pages${again}, ${byteCount(bytes)} in ${seconds(ms)}${predicted}`;
+  const later = inFreeze === undefined ? '' : `, ${pages - inFreeze} could follow later`;
+  return `  round ${round}: ${pages} pages${again}${later}, ${byteCount(bytes)} in ${seconds(ms)}${predicted}`;
 }
 
 interface Step {

@@ -11,6 +11,8 @@ export interface MeasuredRound {
   pages: number;
   unchanged: number;
   bytes: number;
+  /** With post-copy: what of `pages` need not go in the freeze unless it is pinned, and what can be pinned at most. */
+  postCopy?: { deferrable: number; pinned: number };
   /** For how long CRIU held the tasks, in milliseconds. */
   frozenMs: number;
 }
@@ -42,15 +44,15 @@ const FREEZES_IN_BLACKOUT = 6;
 /** Stop, dump, restore and resume of one QP, its queues included, in milliseconds. */
 const QP_MS = 0.5;
 
-/** A round that finds this little to send has nothing left to gain, in pages. */
+/** A round that finds this little that a freeze would have to send has nothing left to gain, in pages. */
 const LITTLE = 256;
 
-/** A round that sends more than this part of what the one before sent does not converge. */
+/** A round that leaves a freeze more than this part of what the one before left it does not converge. */
 const SHRINKS = 0.8;
 
 /** Turns what was measured into a round of the report. */
 export function describeRound(round: number, measured: MeasuredRound, fixed: FixedCosts): PreCopyRound {
-  const { ms, sinceLastMs, pages, unchanged, bytes } = measured;
+  const { ms, sinceLastMs, pages, unchanged, bytes, postCopy } = measured;
   const rate = bytes / Math.max(ms / 1000, 0.001);
   const described: PreCopyRound = {
     round,
@@ -58,20 +60,34 @@ export function describeRound(round: number, measured: MeasuredRound, fixed: Fix
     bytes,
     pages,
     unchanged,
+    ...(postCopy ? { inFreeze: pagesInFreeze(pages, postCopy) } : {}),
     rate: Math.round(rate),
   };
   if (sinceLastMs === undefined) return described;
-  const dirtyRate = pages / Math.max(sinceLastMs / 1000, 0.001);
+  const perSecond = (count: number) => count / Math.max(sinceLastMs / 1000, 0.001);
+  const left = pagesLeft(described);
   return {
     ...described,
-    dirtyRate: Math.round(dirtyRate),
-    predictedMs: Math.round(predictBlackout(measured, dirtyRate, rate, fixed)),
+    dirtyRate: Math.round(perSecond(pages)),
+    predictedMs: Math.round(predictBlackout(measured, left, perSecond(left), rate, fixed)),
   };
 }
 
+/** Which of the deferrable pages are pinned is not known while the QPs run: at worst, all that can be. */
+function pagesInFreeze(
+  pages: number,
+  { deferrable, pinned }: { deferrable: number; pinned: number },
+): number {
+  return pages - deferrable + Math.min(deferrable, pinned);
+}
+
+/** What a round leaves to a freeze of what it sent, if the process goes on as it did, in pages. */
+const pagesLeft = ({ pages, inFreeze }: PreCopyRound): number => inFreeze ?? pages;
+
 /** If the tasks were frozen now: what has been written since this round's snapshot is sent, the rest is fixed. */
 function predictBlackout(
-  { ms, pages, frozenMs }: MeasuredRound,
+  { ms, frozenMs }: MeasuredRound,
+  pages: number,
   dirtyRate: number,
   rate: number,
   { roundTripMs, qps }: FixedCosts,
@@ -90,8 +106,8 @@ export function decide(rounds: PreCopyRound[], { maxBlackoutMs, maxRounds }: Con
   const shortEnough =
     maxBlackoutMs !== undefined && last.predictedMs !== undefined && last.predictedMs <= maxBlackoutMs;
   if (shortEnough) return 'freeze';
-  const stuck = before !== undefined && rounds.length > 2 && last.pages > before.pages * SHRINKS;
-  const nothingLeft = before !== undefined && last.pages <= LITTLE;
+  const stuck = before !== undefined && rounds.length > 2 && pagesLeft(last) > pagesLeft(before) * SHRINKS;
+  const nothingLeft = before !== undefined && pagesLeft(last) <= LITTLE;
   if (!stuck && !nothingLeft && rounds.length < maxRounds) return 'again';
   return maxBlackoutMs === undefined ? 'freeze' : 'no-convergence';
 }

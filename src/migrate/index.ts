@@ -170,6 +170,7 @@ function sendAhead({ options, phases, ...c }: Ahead): Promise<PreCopyRound[]> {
   return preCopy({
     ...c,
     options: options.preCopy ?? {},
+    postCopy: options.postCopy ?? false,
     onRound: (round) => {
       told.push(round);
       phases.note({ rounds: told });

@@ -25,6 +25,8 @@ export interface PreCopyRound {
   pages: number;
   /** Pages that were not sent again, because nothing had written to them since the round before. */
   unchanged: number;
+  /** With post-copy: of the pages sent, those that would have had to go in the freeze; the others could follow later. */
+  inFreeze?: number;
   /** Bytes per second. */
   rate: number;
   /** Pages per second that the process and its devices wrote to during the round. */

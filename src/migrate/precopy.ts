@@ -1,11 +1,12 @@
 // Pre-copy: memory is sent while the process runs, until little is left for the freeze.
 import { criu_cg_mode, criuStats } from '../criu/index.js';
+import { PAGE } from '../criu/pages/index.js';
 import { RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
 import { decide, describeRound } from './convergence.js';
 import { SEIZE_TIMEOUT } from './dump.js';
 import type { PageStream } from './pages.js';
-import { processTree } from './proc.js';
+import { pinnedBytes, processTree } from './proc.js';
 import { trackMemory } from './rdma.js';
 import type { SourceFacts } from './source.js';
 import type { PreCopyOptions, PreCopyRound } from './types.js';
@@ -19,6 +20,8 @@ export interface PreCopyContext {
   agent: AgentClient;
   pages: PageStream;
   options: PreCopyOptions;
+  /** Private memory that no device has pinned need not go in the freeze. */
+  postCopy: boolean;
   onRound: (round: PreCopyRound) => void;
   warn: (message: string) => void;
   throwIfAborted: () => void;
@@ -37,15 +40,18 @@ export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
   let snapshot: number | undefined;
   for (;;) {
     c.throwIfAborted();
-    await trackMemory((await processTree(c.source.pid)).map(({ pid }) => pid));
+    const pids = (await processTree(c.source.pid)).map(({ pid }) => pid);
+    await trackMemory(pids);
     const started = performance.now();
     let imagesDir = '';
     const sent = await c.pages.preDump(({ criu, opts }) => {
       imagesDir = opts.imagesDir;
       return criu.preDump({ ...preDumpOptions(c.source), ...opts });
     });
+    const { deferrable } = sent;
     const measured = {
       ...sent,
+      ...(c.postCopy ? { postCopy: { deferrable, pinned: await pinnedPages(pids) } } : {}),
       ms: performance.now() - started,
       frozenMs: (await criuStats(imagesDir)).frozenTime / 1000,
       ...(snapshot === undefined ? {} : { sinceLastMs: started - snapshot }),
@@ -67,6 +73,11 @@ export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
       return rounds;
     }
   }
+}
+
+async function pinnedPages(pids: number[]): Promise<number> {
+  const bytes = await Promise.all(pids.map(pinnedBytes));
+  return bytes.reduce((sum, n) => sum + n, 0) / PAGE;
 }
 
 function preDumpOptions({ pid, shellJob, connections }: SourceFacts) {

@@ -42,6 +42,11 @@ export function statusBytes(text: string, name: string): number {
   return match ? Number(match[1]) * 1024 : 0;
 }
 
+/** Memory that devices have pinned; 0 for a process that has ended. */
+export async function pinnedBytes(pid: number): Promise<number> {
+  return statusBytes(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''), 'VmPin');
+}
+
 /** @throws RoamError NO_SUCH_PROCESS */
 export async function readTask(pid: number): Promise<Task> {
   try {

@@ -28,7 +28,7 @@ const BATCH = 64;
 
 /** The state of one round. */
 export class Pass {
-  readonly sums: PageRound = { pages: 0, lazy: 0, unchanged: 0, bytes: 0 };
+  readonly sums: PageRound = { pages: 0, lazy: 0, deferrable: 0, unchanged: 0, bytes: 0 };
   readonly #commands: ExactReader;
   readonly #answers: ExactReader;
   readonly #untracked = new Map<bigint, Promise<UntrackedMemory | undefined>>();
@@ -158,7 +158,8 @@ export class Pass {
   async #changed(header: PageHeader, first: number, data: Buffer): Promise<void> {
     const { lazy } = this.options;
     const pid = processOf(header.id);
-    const canWait = lazy !== undefined && pid !== undefined && (header.flags & PageFlags.lazy) !== 0;
+    const isLazy = pid !== undefined && (header.flags & PageFlags.lazy) !== 0;
+    const canWait = lazy !== undefined && isLazy;
     const pinned = canWait ? (await this.#untrackedOf(header.id))?.pinned : [];
     for (const part of cut({ first, end: first + data.length / PAGE }, pinned ?? [])) {
       const pages = part.end - part.first;
@@ -171,6 +172,7 @@ export class Pass {
         continue;
       }
       this.sums.pages += pages;
+      if (isLazy) this.sums.deferrable += pages;
       // A restore passes over whatever is marked as lazy.
       const flags = (canWait ? header.flags & ~PageFlags.lazy : header.flags) | PageFlags.present;
       await this.#send(encodeHeader({ ...run, flags }), content);

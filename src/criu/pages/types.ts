@@ -8,6 +8,8 @@ export interface PageRound {
   pages: number;
   /** Pages that were kept back: they go when the process runs again. */
   lazy: number;
+  /** Of those that were sent: what could be kept back in a last round, unless a device has pinned it. */
+  deferrable: number;
   /** Pages that CRIU gave, and that the other side had already: it can't see who writes to pinned memory. */
   unchanged: number;
   /** Bytes written to the page server. */

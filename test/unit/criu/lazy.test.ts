@@ -87,7 +87,7 @@ describe('pages that are kept back', () => {
         expect(data?.equals(pagesOf(header.first, header.pages))).toBe(true);
       }
     }
-    expect(await round).toMatchObject({ pages: 13, lazy: 260 });
+    expect(await round).toMatchObject({ pages: 13, lazy: 260, deferrable: 10 });
     expect(listed).toEqual([
       [PageFlags.lazy, 0, 130],
       [present, 130, 10],
@@ -106,6 +106,21 @@ describe('pages that are kept back', () => {
     expect(Buffer.concat(lazy.take(PID, 125, 100)).length, 'up to the next gap').toBe(5 * PAGE);
     for (const page of [130, 300, 470]) expect(lazy.take(PID, page, 1)).toEqual([]);
     expect(lazy.take(8, 0, 1), 'of another process').toEqual([]);
+  });
+
+  it('are only counted in the rounds before the last', async () => {
+    const [criu, filterCriu] = pair();
+    const [server, filterServer] = pair();
+    const round = new PageFilter().round(filterCriu, filterServer, { round: 1, last: false });
+    const { addFlags, forceClose } = PageCommand;
+    const { present, lazy } = PageFlags;
+    const run = (flags: number, first: number) =>
+      encodeHeader({ command: addFlags, flags, first, pages: 3, id: ID });
+    criu.write(Buffer.concat([run(present | lazy, 0), pagesOf(0, 3), run(present, 9), pagesOf(9, 3)]));
+    criu.write(encodeHeader({ command: forceClose, flags: 0, first: 0, pages: 0, id: 0n }));
+    server.resume();
+    server.write(Buffer.alloc(4));
+    expect(await round).toMatchObject({ pages: 6, lazy: 0, deferrable: 3 });
   });
 
   it('are given out as they are asked for, also twice, until nothing is missing', async () => {

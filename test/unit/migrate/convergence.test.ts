@@ -39,6 +39,30 @@ describe('pre-copy goes on', () => {
   });
 });
 
+describe('with post-copy, pre-copy', () => {
+  const left = (pages: number, inFreeze: number, predictedMs = 900) => ({
+    ...round(pages, predictedMs),
+    inFreeze,
+  });
+
+  it.each([
+    [
+      'ends when little is left to the freeze, whatever follows',
+      [left(9000, 8000), left(8900, 100)],
+      'no-convergence',
+    ],
+    ['goes on while that shrinks', [left(9000, 8000), left(9000, 6000), left(9000, 3000)], 'again'],
+    [
+      'ends when only that does not shrink',
+      [left(9000, 800), left(6000, 700), left(3000, 690)],
+      'no-convergence',
+    ],
+    ['ends when the blackout is short enough', [left(9000, 8000), left(9000, 6000, 200)], 'freeze'],
+  ] as const)('%s', (_, rounds, expected) => {
+    expect(decide([...rounds], { maxRounds: 8, maxBlackoutMs: 300 })).toBe(expected);
+  });
+});
+
 describe('the predicted blackout', () => {
   const measured = { ms: 1000, pages: 2000, unchanged: 0, bytes: 2000 * 4096, frozenMs: 10 };
   const fixed = { roundTripMs: 1, qps: 2 };
@@ -57,6 +81,23 @@ describe('the predicted blackout', () => {
     expect(predicted({ sinceLastMs: 1000 })).toBeGreaterThan(base);
     expect(predicted({}, { qps: 200 })).toBe(base + 99);
     expect(predicted({ frozenMs: 100 })).toBeGreaterThan(base);
+  });
+
+  it('counts with post-copy only what has to go in the freeze', () => {
+    const described = (postCopy?: { deferrable: number; pinned: number }) =>
+      describeRound(2, { ...measured, sinceLastMs: 2000, ...(postCopy ? { postCopy } : {}) }, fixed);
+    const all = described();
+    expect(all).not.toHaveProperty('inFreeze');
+    expect(described({ deferrable: 0, pinned: 500 })).toEqual({ ...all, inFreeze: 2000 });
+    // Whatever is pinned may be among what was written.
+    expect(described({ deferrable: 1500, pinned: 9000 })).toEqual({ ...all, inFreeze: 2000 });
+    const half = described({ deferrable: 1500, pinned: 500 });
+    expect(half).toMatchObject({ pages: 2000, inFreeze: 1000, dirtyRate: 1000, rate: all.rate });
+    // Half of the half second that sending takes.
+    expect((all.predictedMs ?? 0) - (half.predictedMs ?? 0)).toBe(250);
+    const none = described({ deferrable: 2000, pinned: 0 });
+    expect(none.inFreeze).toBe(0);
+    expect((all.predictedMs ?? 0) - (none.predictedMs ?? 0)).toBe(500);
   });
 });
 
