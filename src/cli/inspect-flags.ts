@@ -12,6 +12,7 @@ export interface InspectFlags {
   carryLimit: number;
   sync?: string[];
   postCopy?: boolean;
+  peer?: string[];
   json?: boolean;
 }
 
@@ -19,7 +20,7 @@ const MIB = 1048576;
 
 const words = (text: string): string[] => text.split(' ').filter(Boolean);
 
-const append = (path: string, before: string[] = []): string[] => [...before, path];
+const append = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** A number for an option, 0 or more. @throws CommanderError that names the option */
 export function amount(text: string): number {
@@ -40,6 +41,11 @@ export function inspectFlags(command: Command): Command {
       '--post-copy',
       'send private memory when the process runs already; if a host or the link fails meanwhile, it is lost',
     )
+    .option(
+      '--peer <host>',
+      'ssh destination of a host with peers: ask which module it runs (repeatable)',
+      append,
+    )
     .option('--ssh <command>', 'ssh command with its options', 'ssh')
     .option('--remote-roam <command>', 'roam at the destination', 'roam')
     .option('--criu <path>', 'criu binary on both hosts', 'criu')
@@ -58,5 +64,6 @@ export function inspectOptions(target: string, flags: InspectFlags): InspectOpti
     carryLimit: flags.carryLimit * MIB,
     sync: flags.sync ?? [],
     postCopy: flags.postCopy ?? false,
+    peers: flags.peer ?? [],
   };
 }

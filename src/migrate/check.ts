@@ -11,7 +11,7 @@ import type { CheckReport, InspectOptions } from './types.js';
 export async function check(options: InspectOptions): Promise<CheckReport> {
   let agent: AgentClient | undefined;
   try {
-    const { source, destination, findings, missingFiles } = await inspect(options, (connected) => {
+    const { source, destination, findings, missingFiles, peers } = await inspect(options, (connected) => {
       agent = connected;
     });
     return {
@@ -23,6 +23,7 @@ export async function check(options: InspectOptions): Promise<CheckReport> {
       qpns: source.rdma.qpns,
       connections: source.connections.length,
       carried: missingFiles,
+      peers: peers.map(({ keyId, goneQpns, ...peer }) => peer),
     };
   } finally {
     await agent?.close();

@@ -1,7 +1,9 @@
 // Questions to the destination whose answers depend on this process.
 import type { AgentClient } from './agent/client.js';
 import { clock } from './agent/facts.js';
+import { reach } from './agent/reach.js';
 import type { Space } from './agent/space.js';
+import { type AskedHost, askPeerHosts, canBeAsked, type PeerReach } from './peers.js';
 import type { SourceFacts } from './source.js';
 
 export interface Fit {
@@ -10,6 +12,10 @@ export interface Fit {
   clock: ClockDifference;
   /** The destination's network device towards each peer; null: no route. */
   peers: { ip: string; dev: string | null }[];
+  /** Whether those answer that can be asked. */
+  reach: PeerReach[];
+  /** Hosts that were named as hosts of peers. */
+  asked: AskedHost[];
   /** Files that would be carried along, and the room where they would go. */
   carried: ({ bytes: number } & Space)[];
 }
@@ -22,20 +28,39 @@ export interface ClockDifference {
   error: number;
 }
 
+/** Hosts of peers, and how they are reached. */
+export interface PeerHosts {
+  hosts: string[];
+  ssh: string[];
+  remoteRoam: string[];
+}
+
 /** @param carried Files that the destination lacks. */
-export async function askFit(source: SourceFacts, agent: AgentClient, carried: string[]): Promise<Fit> {
+export async function askFit(
+  source: SourceFacts,
+  agent: AgentClient,
+  carried: string[],
+  { hosts, ssh, remoteRoam }: PeerHosts,
+): Promise<Fit> {
   const { cpu, rdma, files } = source;
   const travelling = files.files.filter(({ path, writable }) => writable || carried.includes(path));
   const difference = await clockDifference(agent);
-  const [lackingCpu, devices, space] = await Promise.all([
+  const asked = source.rdma.peers.filter(canBeAsked);
+  const none = asked.length === 0;
+  const [lackingCpu, devices, space, here, there, peerHosts] = await Promise.all([
     cpu === undefined ? undefined : agent.request('cpu', { description: cpu }),
     rdma.peers.length > 0 ? agent.request('routes', { addresses: rdma.peers }) : [],
     travelling.length > 0 ? agent.request('space', { paths: travelling.map(({ path }) => path) }) : [],
+    reach(asked),
+    none ? [] : agent.request('reach', { addresses: asked }),
+    askPeerHosts(hosts, ssh, remoteRoam),
   ]);
   return {
     ...(lackingCpu === undefined ? {} : { lackingCpu }),
     clock: difference,
     peers: rdma.peers.map((ip, i) => ({ ip, dev: devices[i] ?? null })),
+    reach: asked.map((ip, i) => ({ ip, here: here[i], there: there[i] })),
+    asked: peerHosts,
     carried: space.map((place, i) => ({ ...place, bytes: travelling[i]?.size ?? 0 })),
   };
 }

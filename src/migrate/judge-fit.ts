@@ -24,7 +24,7 @@ export function judgeFit(source: SourceFacts, destination: HostFacts, fit: Fit):
   judgeSoftware(there, source, destination);
   if (source.rdma.contexts > 0) {
     judgeDevices(there, source, destination);
-    judgePeers(there, source, destination, fit);
+    judgeRoutes(there, source, destination, fit);
   }
   const here = new Findings(source.hostname);
   if (source.cgroup !== '/') {
@@ -169,13 +169,11 @@ function judgeDevices(found: Findings, { rdma, host: own }: SourceFacts, { links
   }
 }
 
-function judgePeers(found: Findings, source: SourceFacts, destination: HostFacts, fit: Fit): void {
+function judgeRoutes(found: Findings, source: SourceFacts, destination: HostFacts, fit: Fit): void {
   const netdevs = destination.links.map(({ netdev }) => netdev);
   const known = new Set([...source.host.addresses, ...destination.addresses].map(({ ip }) => ip));
-  const unknown: string[] = [];
   for (const { ip, dev } of fit.peers) {
     if (known.has(ip) || isLoopback(ip)) continue;
-    unknown.push(ip);
     // The moved address brings a route to its own network.
     if (source.address && sameNetwork(ip, source.address.cidr)) continue;
     if (dev === null)
@@ -187,12 +185,6 @@ function judgePeers(found: Findings, source: SourceFacts, destination: HostFacts
         `ip route replace ${ip} dev ${netdevs[0] ?? 'DEVICE'}`,
       );
   }
-  if (unknown.length > 0)
-    found.info(
-      'PEER_KIND_UNKNOWN',
-      `whether the peers ${unknown.join(', ')} run the migratable rdma_rxe can only be seen there`,
-      'run `roam qps` on them',
-    );
 }
 
 /** Whether an IPv4 address is in the network of another; false where that is not known. */

@@ -4,10 +4,12 @@ import type { AgentClient } from './agent/client.js';
 import { DIRECTORY, MISSING } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import { bySeverity, Findings } from './findings.js';
-import { askFit } from './fit.js';
+import { askFit, type PeerHosts } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
 import { judgeFit } from './judge-fit.js';
+import { judgePeers } from './judge-peers.js';
 import { judgePostCopy } from './judge-post-copy.js';
+import { describePeers, type Peer } from './peers.js';
 import { mebibytes } from './run.js';
 import { judgeContainer, judgeGuests, judgePlace } from './runc/judge.js';
 import type { SourceFacts } from './source.js';
@@ -22,6 +24,7 @@ export interface PreflightOptions {
   /** What rsync brings to the destination need not be there yet. */
   sync: string[];
   postCopy: boolean;
+  peerHosts: PeerHosts;
 }
 
 export interface PreflightResult {
@@ -29,6 +32,7 @@ export interface PreflightResult {
   destination: HostFacts;
   /** Small files that the destination lacks; they travel with the process. */
   missingFiles: string[];
+  peers: Peer[];
 }
 
 /** Asks both hosts, and reports all findings at once. */
@@ -48,18 +52,21 @@ export async function preflight(
     announce: source.address?.cidr.family === 4,
   });
   const files = await compareFiles(source, agent, destination.hostname, options);
+  const fit = await askFit(source, agent, files.missing, options.peerHosts);
+  const peers = describePeers(source, destination, fit);
   const findings = [
     ...judgeTree(source),
     ...judgeHost(source.host, source),
     ...judgeHost(destination, source),
     ...judgePair(source, destination),
-    ...judgeFit(source, destination, await askFit(source, agent, files.missing)),
+    ...judgeFit(source, destination, fit),
+    ...judgePeers(source, destination, peers, fit.asked),
     ...judgeSockets(source, destination, options.tcpClose),
     ...(await judgeTaken(source, agent, destination.hostname, options.sync)),
     ...(options.postCopy ? judgePostCopy(source, destination) : []),
     ...files.findings,
   ];
-  return { findings: bySeverity(findings), destination, missingFiles: files.missing };
+  return { findings: bySeverity(findings), destination, missingFiles: files.missing, peers };
 }
 
 /** What has to be free or there for these processes: ids, or a place for a container. */

@@ -7,6 +7,7 @@ import { describeCpu } from './agent/cpu.js';
 import { hostFacts } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import { type FileInventory, inventory } from './files.js';
+import type { ConnectedQp } from './peers.js';
 import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
 import { withContexts } from './rdma.js';
 import { type Container, placeOf } from './runc/container.js';
@@ -43,7 +44,8 @@ export interface RdmaFacts {
   unsupported: string[];
   /** Devices of the contexts. */
   devices: string[];
-  /** Addresses of the peers of connected QPs. */
+  /** QPs that have a peer, and the peers' addresses. */
+  connected: ConnectedQp[];
   peers: string[];
   problem?: string;
 }
@@ -123,22 +125,40 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
   const cm = fds.filter(({ link }) => link === '/dev/infiniband/rdma_cm');
   const unsupported = cm.map(({ pid, fd }) => `rdma_cm (descriptor ${fd} of process ${pid})`);
   if (!fds.some(({ link }) => link.startsWith('/dev/infiniband/uverbs'))) {
-    return { contexts: 0, qpns: [], unsupported, devices: [], peers: [] };
+    return { contexts: 0, qpns: [], unsupported, devices: [], connected: [], peers: [] };
   }
   try {
     return await withContexts(pids, (contexts) => {
       const qps = contexts.flatMap((context) => context.listQps());
-      const connected = qps.filter(({ state, destQpn }) => CONNECTED.has(state) && destQpn > 0);
+      const ip = (gid: string) => gid.replace(/^::ffff:(?=\d+\.)/, '');
+      const connected = qps
+        .filter(({ state, destQpn }) => CONNECTED.has(state) && destQpn > 0)
+        .map(({ qpn, destQpn, sgid, dgid, migrationFlags }) => ({
+          qpn,
+          destQpn,
+          own: ip(sgid),
+          peer: ip(dgid),
+          isPaused: migrationFlags.includes('paused'),
+        }));
       return {
         contexts: contexts.length,
         qpns: qps.map(({ qpn }) => qpn),
         devices: [...new Set(contexts.map(({ device }) => device))],
-        peers: [...new Set(connected.map(({ dgid }) => dgid.replace(/^::ffff:(?=\d+\.)/, '')))],
+        connected,
+        peers: [...new Set(connected.map(({ peer }) => peer))],
         unsupported: [...unsupported, ...contexts.flatMap((context) => context.check().map(nameOf))],
       };
     });
   } catch (error) {
-    return { contexts: 0, qpns: [], unsupported, devices: [], peers: [], problem: (error as Error).message };
+    return {
+      contexts: 0,
+      qpns: [],
+      unsupported,
+      devices: [],
+      connected: [],
+      peers: [],
+      problem: (error as Error).message,
+    };
   }
 }
 

@@ -1,8 +1,9 @@
 // The public vocabulary of a migration: options, progress, report.
 import type { RestartedCall } from '../criu/index.js';
+import type { Reach } from './agent/reach.js';
 import type { PostCopyReport, PreCopyOptions, PreCopyRound } from './memory-types.js';
 
-export type { PostCopyReport, PreCopyOptions, PreCopyRound };
+export type { PostCopyReport, PreCopyOptions, PreCopyRound, Reach };
 
 /** The steps of a migration, in the order in which they run. */
 export const PHASES = [
@@ -67,6 +68,8 @@ export interface InspectOptions {
    * is there, a failure of either host or of the link between them ends the process (code `PROCESS_LOST`).
    */
   postCopy?: boolean;
+  /** ssh destinations of hosts that may have peers: they are asked which module they run. */
+  peers?: string[];
 }
 
 export interface MigrateOptions extends InspectOptions {
@@ -128,6 +131,28 @@ export interface CheckReport extends MoveSubject {
   connections: number;
   /** Files that the destination lacks and that would be carried along. */
   carried: string[];
+  /** Who is at the other end of the connected QPs. */
+  peers: PeerFacts[];
+}
+
+/** What is known of a peer before the move. */
+export interface PeerFacts {
+  ip: string;
+  /** QPNs of the process that are connected to it. */
+  qpns: number[];
+  /**
+   * `roam`: it runs the migratable module, `stock`: it does not, `none`: its host takes no RoCE. The protocol has no
+   * question for that, so `unknown` it is where neither a host that is asked nor the connection itself tells.
+   */
+  kind: 'roam' | 'stock' | 'none' | 'unknown';
+  /** Name of its host, and the version of its module, where they are known. */
+  host?: string;
+  module?: string;
+  /** Resume comes from the address that it knows (`ip` moves along), or from another one. */
+  mode: 'same-address' | 'changed-address';
+  /** Whether its host answers; see `Reach`. */
+  fromSource?: Reach;
+  fromDestination?: Reach;
 }
 
 export interface CarriedFile {

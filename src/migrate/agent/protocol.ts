@@ -8,10 +8,12 @@ import type { ContainerOrder } from '../runc/restore.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
 import type { LinkFact } from './links.js';
+import type { PeerHost } from './peer-host.js';
+import type { Reach } from './reach.js';
 import type { Space } from './space.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 export interface FileFact {
   path: string;
@@ -75,6 +77,10 @@ export interface AgentOps {
   clock: { args: Record<string, never>; result: { now: number; monotonic: number } };
   /** The network device by which each address is reached; null: there is no route. */
   routes: { args: { addresses: string[] }; result: (string | null)[] };
+  /** Whether each address answers. */
+  reach: { args: { addresses: string[] }; result: Reach[] };
+  /** What a host of peers is asked, instead of all the facts of a destination. */
+  peerHost: { args: Record<string, never>; result: PeerHost };
   /** Room at each path, or at the nearest directory above it. */
   space: { args: { paths: string[] }; result: Space[] };
   prepare: { args: { bytes: number; id: string; origin: Origin }; result: { dir: string } };

@@ -13,10 +13,12 @@ import { hostLogs } from './host-logs.js';
 import { routes } from './links.js';
 import * as lost from './lost.js';
 import { TcpLock, takeAddress } from './network.js';
+import { peerHost } from './peer-host.js';
 import { placeFiles } from './place.js';
 import { prepareDirectory } from './prepare.js';
 import type { AgentOp, AgentOps } from './protocol.js';
 import { PROTOCOL_VERSION } from './protocol.js';
+import { reach } from './reach.js';
 import { spaceAt } from './space.js';
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
 
@@ -73,6 +75,8 @@ export class AgentSession {
     cpu: async ({ description }) => lackingCpu(this.#criu, description),
     clock: async () => facts.clock(),
     routes: async ({ addresses }) => routes(addresses),
+    reach: async ({ addresses }) => reach(addresses),
+    peerHost: async () => peerHost(),
     space: async ({ paths }) => spaceAt(paths),
     prepare: async ({ bytes, id, origin }) => {
       this.#id = id;

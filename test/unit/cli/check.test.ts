@@ -17,6 +17,7 @@ const report: CheckReport = {
   qpns: [4098],
   connections: 1,
   carried: [],
+  peers: [],
   versions: { source: versions, destination: { ...versions, module: undefined } },
 };
 

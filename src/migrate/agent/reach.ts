@@ -1,0 +1,52 @@
+// Whether the hosts of peers answer. No packet reaches a QP: one is to a port that is closed, one is empty.
+import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+
+/**
+ * `answers`: the host does. `no-roce`: it does, and nothing there takes RoCE. `unreachable`: no way there, or nobody
+ * has the address. `silent`: neither the one nor the other; a firewall may swallow the question or the answer.
+ */
+export type Reach = 'answers' | 'no-roce' | 'unreachable' | 'silent';
+
+export interface ReachOptions {
+  /** Where RoCE v2 listens. */
+  rocePort?: number;
+  /** Where nobody is to listen (discard). */
+  closedPort?: number;
+  /** The kernel takes three seconds to find that nobody has an address of its own network. */
+  timeoutMs?: number;
+}
+
+const UNREACHABLE = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EINVAL']);
+
+/** Asks all of them at once. */
+export function reach(addresses: string[], options: ReachOptions = {}): Promise<Reach[]> {
+  const { rocePort = 4791, closedPort = 9, timeoutMs = 3500 } = options;
+  return Promise.all(
+    addresses.map(async (ip) => {
+      const [roce, closed] = await Promise.all([
+        refusal(ip, rocePort, timeoutMs),
+        refusal(ip, closedPort, timeoutMs),
+      ]);
+      if (roce === 'ECONNREFUSED') return 'no-roce';
+      if (closed === 'ECONNREFUSED') return 'answers';
+      return closed !== undefined && UNREACHABLE.has(closed) ? 'unreachable' : 'silent';
+    }),
+  );
+}
+
+/** The error that an empty datagram comes back as; undefined: none does. */
+function refusal(ip: string, port: number, timeoutMs: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4');
+    const end = (code?: string) => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error').on('error', () => {});
+      socket.close();
+      resolve(code);
+    };
+    const timer = setTimeout(end, timeoutMs);
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code));
+    socket.connect(port, ip, () => socket.send(Buffer.alloc(0)));
+  });
+}
