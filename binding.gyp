@@ -22,6 +22,7 @@
         "native/sys/addon.cc",
         "native/sys/pidfd.cc",
         "native/sys/seqpacket.cc",
+        "native/sys/zstd.cc",
         "native/util/fd_poll.cc",
       ],
     },

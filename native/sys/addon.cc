@@ -3,6 +3,7 @@
 #include "../util/fd_poll.h"
 #include "pidfd.h"
 #include "seqpacket.h"
+#include "zstd.h"
 
 namespace roam {
 
@@ -19,6 +20,9 @@ class SysAddon : public Napi::Addon<SysAddon> {
     exports.Set("pidfdGetfd", Napi::Function::New<PidfdGetfd>(env, "pidfdGetfd"));
     exports.Set("pidfdSendSignal", Napi::Function::New<PidfdSendSignal>(env, "pidfdSendSignal"));
     exports.Set("closeFd", Napi::Function::New<CloseFd>(env, "closeFd"));
+    exports.Set("zstdVersion", Napi::Function::New<ZstdVersion>(env, "zstdVersion"));
+    exports.Set("zstdCompress", Napi::Function::New<ZstdCompress>(env, "zstdCompress"));
+    exports.Set("zstdDecompress", Napi::Function::New<ZstdDecompress>(env, "zstdDecompress"));
     exports.Set("FdPoll", FdPoll::Define(env));
   }
 };

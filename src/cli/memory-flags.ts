@@ -1,6 +1,6 @@
 // The options of `roam migrate` that say how memory is sent.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { MigrateOptions } from '../migrate/index.js';
+import type { CompressMode, MigrateOptions } from '../migrate/index.js';
 import { amount } from './inspect-flags.js';
 
 export interface MemoryFlags {
@@ -9,6 +9,7 @@ export interface MemoryFlags {
   maxRounds?: number;
   onNoConvergence?: 'stop' | 'go';
   bandwidthLimit?: number;
+  compress: CompressMode;
 }
 
 const MIB = 1048576;
@@ -42,12 +43,19 @@ export function memoryFlags(command: Command): Command {
         'when pre-copy cannot make the blackout that short (default: stop)',
       ).choices(['stop', 'go']),
     )
-    .option('--bandwidth-limit <MiB/s>', 'most that memory may take of the link', amount);
+    .option('--bandwidth-limit <MiB/s>', 'most that memory may take of the link, after compression', amount)
+    .addOption(
+      new Option('--compress <how>', 'compress what is sent: auto measures whether that is faster')
+        .choices(['auto', 'zstd', 'none'])
+        .default('auto'),
+    );
 }
 
 /** Every option of pre-copy asks for it. */
-export function memoryOptions(flags: MemoryFlags): Pick<MigrateOptions, 'preCopy' | 'bandwidth'> {
-  const { preCopy = false, maxBlackout, maxRounds, onNoConvergence, bandwidthLimit } = flags;
+export function memoryOptions(
+  flags: MemoryFlags,
+): Pick<MigrateOptions, 'preCopy' | 'bandwidth' | 'compress'> {
+  const { preCopy = false, maxBlackout, maxRounds, onNoConvergence, bandwidthLimit, compress } = flags;
   const wanted = preCopy || [maxBlackout, maxRounds, onNoConvergence].some((value) => value !== undefined);
   const rules = {
     ...(maxBlackout === undefined ? {} : { maxBlackoutMs: maxBlackout }),
@@ -55,6 +63,7 @@ export function memoryOptions(flags: MemoryFlags): Pick<MigrateOptions, 'preCopy
     ...(onNoConvergence === undefined ? {} : { onNoConvergence }),
   };
   return {
+    compress,
     ...(wanted ? { preCopy: rules } : {}),
     ...(bandwidthLimit ? { bandwidth: bandwidthLimit * MIB } : {}),
   };

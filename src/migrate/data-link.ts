@@ -1,12 +1,15 @@
 // The way that data takes to the destination: connections through one ssh that is made before the freeze.
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
 import { SSH_OPTIONS } from './agent/client.js';
 import type { DataOrder } from './agent/data.js';
 import { start } from './run.js';
+import { FramedStream } from './wire/framed.js';
+import type { SenderOptions } from './wire/sender.js';
 
 const CONNECT_INTERVAL_MS = 20;
 
@@ -35,6 +38,7 @@ export class DataLink {
     private readonly path: string,
     private readonly ssh: ReturnType<typeof start>,
     private readonly words: Promise<string>,
+    private readonly sending: SenderOptions,
   ) {}
 
   /**
@@ -43,13 +47,19 @@ export class DataLink {
    * @param dir directory of this host that only root may enter
    * @throws RoamError DATA_LINK_FAILED
    */
-  static async open(host: string, ssh: string[], dir: string, remotePath: string): Promise<DataLink> {
+  static async open(
+    host: string,
+    ssh: string[],
+    dir: string,
+    remotePath: string,
+    sending: SenderOptions,
+  ): Promise<DataLink> {
     const [file = 'ssh', ...options] = ssh;
     const path = `${dir}/link.sock`;
     const forward = ['-L', `${path}:${remotePath}`, ...FORWARD_OPTIONS];
     const started = start(file, [...options, ...SSH_OPTIONS, ...forward, '--', host, LIVES_WITH_US]);
     started.child.stdout.resume();
-    const link = new DataLink(host, path, started, text(started.child.stderr));
+    const link = new DataLink(host, path, started, text(started.child.stderr), sending);
     let ended = false;
     void started.exited.then(() => {
       ended = true;
@@ -66,7 +76,7 @@ export class DataLink {
    *
    * @throws RoamError DATA_LINK_FAILED
    */
-  async connect(order: DataOrder): Promise<Socket> {
+  async connect(order: DataOrder): Promise<Duplex> {
     const socket = connect({ path: this.path, allowHalfOpen: true });
     // What was wrong with it shows where it is used: its end is an error there.
     socket.on('error', () => {});
@@ -78,7 +88,9 @@ export class DataLink {
     });
     const accepted = await ready;
     clearTimeout(timer);
-    if (accepted) return socket;
+    const { pace, ...unpaced } = this.sending;
+    // The limit is for memory; what else goes is little, and goes in the freeze.
+    if (accepted) return new FramedStream(socket, order.kind === 'tar' ? unpaced : this.sending);
     socket.destroy();
     throw await this.#failure();
   }

@@ -10,6 +10,7 @@ import { DataLink } from './data-link.js';
 import { removeNetworkLock } from './dump.js';
 import { errorsOf } from './findings.js';
 import { inspect, subjectOf } from './inspect.js';
+import { compressionLacks } from './judge-compress.js';
 import { recoverProcess } from './leftovers.js';
 import { asMigration, type Migration } from './migration.js';
 import { Move } from './move.js';
@@ -22,6 +23,7 @@ import type { SourceFacts } from './source.js';
 import { Support } from './support.js';
 import { syncAll } from './sync.js';
 import type { Finding, MigrateOptions, MigrationEvent, MigrationReport, PreCopyRound } from './types.js';
+import { Tally } from './wire/tally.js';
 
 export { CriuError, MigrationError, RoamError, type RoamErrorOptions } from '../errors.js';
 export { check } from './check.js';
@@ -63,7 +65,7 @@ export function migrate(options: MigrateOptions): Migration {
 }
 
 async function run(options: MigrateOptions): Promise<MigrationReport> {
-  const connection: { agent?: AgentClient; custody?: Custody; link?: DataLink } = {};
+  const connection: { agent?: AgentClient; custody?: Custody; link?: DataLink; tally?: Tally } = {};
   const onEvent = (event: MigrationEvent) => {
     if (event.type === 'start') connection.custody?.reached(event.phase);
     options.onEvent?.(event);
@@ -104,12 +106,20 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       if (connections.length > 0 && !options.tcpClose)
         await checked.agent.request('lockTcp', { connections });
       const { path } = await checked.agent.request('openData', {});
-      const link = await DataLink.open(to, ssh, dir, path);
+      const { compress = 'auto', bandwidth } = options;
+      const unable =
+        compress === 'none' ? undefined : compressionLacks(checked.source.host, checked.destination);
+      const tally = new Tally('ssh', compress, unable);
+      const link = await DataLink.open(to, ssh, dir, path, {
+        mode: unable === undefined ? compress : 'none',
+        tally,
+        ...(bandwidth ? { pace: limitRate(bandwidth) } : {}),
+      });
       connection.link = link;
-      return { dir, link, custody };
+      connection.tally = tally;
+      return { dir, link, tally, custody };
     });
     const { agent, criu } = checked;
-    const pace = options.bandwidth ? { pace: limitRate(options.bandwidth) } : {};
     const { signal } = options;
     const pages = new PageStream({
       ...prepared,
@@ -117,7 +127,6 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       host: to,
       criu,
       postCopy: options.postCopy ?? false,
-      ...pace,
       ...pageOptions(checked.source.container, criu),
       ...(signal ? { signal } : {}),
     });
@@ -139,12 +148,13 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
     if (checked.source.rdma.contexts > 0)
       await phases.run('announce', hostname(), () => announce(checked.source.pids, options, phases));
     const sent = rounds ? { rounds } : {};
-    const move = new Move({ ...checked, ...prepared, ...sent, ...pace, pages, id, options, phases });
+    const move = new Move({ ...checked, ...prepared, ...sent, pages, id, options, phases });
     const report = await move.run();
     await connection.custody?.end(checked.agent, true);
     return report;
   } catch (error) {
     await phases.rollback();
+    if (connection.tally) phases.note({ wire: connection.tally.report() });
     await connection.custody?.end(connection.agent, phases.isCommitted);
     if (error instanceof MigrationError)
       error.report = phases.failed({ target: options.target, source: hostname(), destination: to });

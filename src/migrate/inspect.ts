@@ -29,7 +29,7 @@ export async function inspect(
   keep: (agent: AgentClient) => void,
 ): Promise<Inspected> {
   const { to, ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
-  const { tcpClose = false, postCopy = false, peers = [] } = options;
+  const { tcpClose = false, postCopy = false, peers = [], compress = 'auto' } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);
   const sync = await syncPaths(options.sync ?? []);
@@ -43,7 +43,14 @@ export async function inspect(
   if (connected.status === 'rejected') throw connected.reason;
   const [source, agent] = [read.value, connected.value];
   const peerHosts = { hosts: peers, ssh, remoteRoam };
-  const result = await preflight(source, agent, { tcpClose, carryLimit, sync, postCopy, peerHosts });
+  const result = await preflight(source, agent, {
+    tcpClose,
+    carryLimit,
+    sync,
+    postCopy,
+    peerHosts,
+    compress,
+  });
   const findings = [...(await leftoverFindings(pid, source.hostname)), ...result.findings];
   return { ...result, findings, source, agent, criu, carryLimit, sync };
 }

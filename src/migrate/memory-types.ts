@@ -1,4 +1,5 @@
 // The public vocabulary of memory that goes before the process, or after it.
+import type { CompressMode } from './wire/chooser.js';
 
 /** How memory is sent before the freeze. */
 export interface PreCopyOptions {
@@ -45,4 +46,24 @@ export interface PostCopyReport {
   bytes: number;
   /** From the moment the process ran until nothing was missing, in milliseconds. */
   ms: number;
+}
+
+/** How memory, images and carried files crossed the link: all rounds, the freeze, and what followed. */
+export interface WireReport {
+  channel: 'ssh';
+  /** What was asked for, and what came of it; `mixed`: a part was compressed. */
+  asked: CompressMode;
+  used: 'zstd' | 'mixed' | 'none';
+  /** Why nothing could be compressed although it was asked for; absent where it could. */
+  unable?: string;
+  /** Bytes before compression, and on the wire. */
+  bytes: number;
+  wireBytes: number;
+  /** Those of `bytes` that went compressed. */
+  compressedBytes: number;
+  /** Bytes per second of the link, where it was the limit; of the stream that began last, as all that follows. */
+  linkRate?: number;
+  /** Bytes per second that the compressor took in, and what part of them it left, on real pages. */
+  compressRate?: number;
+  ratio?: number;
 }

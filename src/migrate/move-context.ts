@@ -6,6 +6,7 @@ import type { PageStream } from './pages.js';
 import type { Phases } from './phases.js';
 import type { SourceFacts } from './source.js';
 import type { MigrateOptions, PreCopyRound } from './types.js';
+import type { Tally } from './wire/tally.js';
 
 /** All that is there when the freeze begins. */
 export interface MoveContext {
@@ -21,11 +22,12 @@ export interface MoveContext {
   /** Directory of the images here. */
   dir: string;
   link: DataLink;
+  /** Of what goes over `link`. */
+  tally: Tally;
   pages: PageStream;
   /** Rounds of pre-copy, if there were any. */
   rounds?: PreCopyRound[];
   carryLimit: number;
   /** Paths that rsync brings up to date in the freeze. */
   sync: string[];
-  pace?: (bytes: number) => Promise<void>;
 }

@@ -239,6 +239,7 @@ export class Move {
       bytes: this.#bytes,
       ...(this.c.rounds ? { rounds: this.c.rounds } : {}),
       ...(phases.known.postCopy ? { postCopy: phases.known.postCopy } : {}),
+      wire: this.c.tally.report(),
       carried: this.#carried,
       restartedCalls: this.#restarted,
       objects: this.#objects,

@@ -37,8 +37,6 @@ export interface PageStreamContext {
   postCopy: boolean;
   /** Aborted: whatever is under way ends. */
   signal?: AbortSignal;
-  /** Called before bytes are written, and may delay them. */
-  pace?: (bytes: number) => Promise<void>;
 }
 
 /** What a request of CRIU needs to send its pages, and what becomes of them. */
@@ -77,7 +75,7 @@ export class PageStream {
     start: (imagesDir: string) => C | Promise<C>,
     request: (page: PageRequest<C>) => Promise<void>,
   ): Promise<PageRound> {
-    const { link, dir, pace, signal, hostPid } = this.c;
+    const { link, dir, signal, hostPid } = this.c;
     const parent = this.#rounds === 0 ? undefined : `${IMAGES}.${this.#rounds}`;
     const round = ++this.#rounds;
     const images = last ? IMAGES : `${IMAGES}.${round}`;
@@ -94,7 +92,7 @@ export class PageStream {
       let broken: unknown;
       const untracked = async (pid: number) => readDeviceMemory((await hostPid?.(pid)) ?? pid);
       const lazy = last ? this.lazy : undefined;
-      const options = { round, last, lazy, untracked, ...(pace ? { pace } : {}) };
+      const options = { round, last, lazy, untracked };
       const sent = this.#filter.round(socket, server, options).catch((error) => {
         broken = error;
         // CRIU waits for an answer that will not come.

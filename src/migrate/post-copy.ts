@@ -1,5 +1,5 @@
 // Memory that follows the process to its new host.
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type LazyPages, type LazySums, serveLazyPages } from '../criu/pages/index.js';
 import { MigrationError, RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
@@ -17,12 +17,11 @@ export class PostCopy {
   #since = performance.now();
 
   private constructor(
-    private readonly socket: Socket,
+    private readonly socket: Duplex,
     private readonly pages: LazyPages,
     private readonly host: string,
-    pace?: (bytes: number) => Promise<void>,
   ) {
-    this.#served = serveLazyPages(socket, pages, pace).catch((error) => {
+    this.#served = serveLazyPages(socket, pages).catch((error) => {
       // The daemon waits for an answer that will not come.
       socket.destroy();
       throw error;
@@ -35,14 +34,14 @@ export class PostCopy {
    *
    * @throws RoamError POST_COPY_FAILED, DATA_LINK_FAILED
    */
-  static async open({ link, agent, options, pace }: MoveContext, pages: LazyPages): Promise<PostCopy> {
+  static async open({ link, agent, options }: MoveContext, pages: LazyPages): Promise<PostCopy> {
     const { to } = options;
     const socket = await link.connect({ kind: 'lazy', images: 'images' }).catch(async (cause) => {
       const reason = await agent.request('lazyEnd', {}).catch(() => null);
       if (reason === null) throw cause;
       throw new RoamError('POST_COPY_FAILED', reason, { cause, remedy: 'move it without --post-copy' });
     });
-    return new PostCopy(socket, pages, to, pace);
+    return new PostCopy(socket, pages, to);
   }
 
   /**

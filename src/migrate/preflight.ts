@@ -6,6 +6,7 @@ import type { HostFacts } from './agent/protocol.js';
 import { bySeverity, Findings } from './findings.js';
 import { askFit, type PeerHosts } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
+import { judgeCompression } from './judge-compress.js';
 import { judgeFit } from './judge-fit.js';
 import { judgePeers } from './judge-peers.js';
 import { judgePostCopy } from './judge-post-copy.js';
@@ -15,6 +16,7 @@ import { judgeContainer, judgeGuests, judgePlace } from './runc/judge.js';
 import type { SourceFacts } from './source.js';
 import { isSynced } from './sync.js';
 import type { Finding } from './types.js';
+import type { CompressMode } from './wire/chooser.js';
 
 const DESTINATION_PROGRAMS = ['ip', 'tar'];
 
@@ -25,6 +27,7 @@ export interface PreflightOptions {
   sync: string[];
   postCopy: boolean;
   peerHosts: PeerHosts;
+  compress: CompressMode;
 }
 
 export interface PreflightResult {
@@ -64,6 +67,7 @@ export async function preflight(
     ...judgeSockets(source, destination, options.tcpClose),
     ...(await judgeTaken(source, agent, destination.hostname, options.sync)),
     ...(options.postCopy ? judgePostCopy(source, destination) : []),
+    ...judgeCompression([source.host, destination], options.compress),
     ...files.findings,
   ];
   return { findings: bySeverity(findings), destination, missingFiles: files.missing, peers };

@@ -1,9 +1,11 @@
 // The public vocabulary of a migration: options, progress, report.
 import type { RestartedCall } from '../criu/index.js';
 import type { Reach } from './agent/reach.js';
-import type { PostCopyReport, PreCopyOptions, PreCopyRound } from './memory-types.js';
 
-export type { PostCopyReport, PreCopyOptions, PreCopyRound, Reach };
+import type { PostCopyReport, PreCopyOptions, PreCopyRound, WireReport } from './memory-types.js';
+import type { CompressMode } from './wire/chooser.js';
+
+export type { CompressMode, PostCopyReport, PreCopyOptions, PreCopyRound, Reach, WireReport };
 
 /** The steps of a migration, in the order in which they run. */
 export const PHASES = [
@@ -70,12 +72,17 @@ export interface InspectOptions {
   postCopy?: boolean;
   /** ssh destinations of hosts that may have peers: they are asked which module they run. */
   peers?: string[];
+  /**
+   * Whether memory and images are compressed by zstd on their way. Default `auto`: measured, stream by stream, and
+   * compressed while that is faster.
+   */
+  compress?: CompressMode;
 }
 
 export interface MigrateOptions extends InspectOptions {
   /** Send memory in rounds while the process runs, before it is frozen. Default: all of it in the freeze. */
   preCopy?: PreCopyOptions;
-  /** Most bytes per second that memory may take of the link. Default: no limit. */
+  /** Most bytes per second that memory may take of the link, counted after compression. Default: no limit. */
   bandwidth?: number;
   /** Network device at the destination that takes `ip`. Default: the netdev of its rxe device. */
   ipDevice?: string;
@@ -196,6 +203,8 @@ export interface MigrationReport extends MoveSubject {
   rounds?: PreCopyRound[];
   /** Absent where all memory was sent before the process ran again. */
   postCopy?: PostCopyReport;
+  /** How memory, images and carried files crossed the link. */
+  wire: WireReport;
   carried: CarriedFile[];
   /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
   restartedCalls: RestartedCall[];

@@ -11,6 +11,7 @@ import {
   warningsSection,
 } from './sections.js';
 import { STYLE } from './style.js';
+import { wireWords } from './text.js';
 import { timeline, wholeOf } from './timeline.js';
 import type { Outcome, PeerView } from './types.js';
 
@@ -79,6 +80,8 @@ function facts(outcome: Outcome, peer: PeerView | undefined): Html {
   if (bytes) rows.push(['sent in the freeze', byteCount(bytes)]);
   if (postCopy)
     rows.push(['sent when it ran there', `${byteCount(postCopy.bytes)} in ${seconds(postCopy.ms)}`]);
+  const wire = wireWords(outcome);
+  if (wire) rows.push(['on the wire', wire]);
   if (pids) rows.push(['moving', count(pids.length, 'process', 'processes')]);
   if (objects) rows.push(['RDMA', `${count(objects.qp.length, 'QP')}, ${count(objects.mr.length, 'MR')}`]);
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

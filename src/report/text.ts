@@ -57,10 +57,35 @@ export function objectLines({ objects, address }: Outcome): string[] {
   return lines;
 }
 
+/** How it crossed the link; undefined where nothing did. */
+export function wireWords({ wire }: Outcome): string | undefined {
+  if (!wire || wire.bytes === 0) return undefined;
+  const { channel, asked, used, bytes, wireBytes, compressedBytes, unable, linkRate, compressRate, ratio } =
+    wire;
+  const how = {
+    zstd: 'compressed by zstd',
+    mixed: `of which ${byteCount(compressedBytes)} compressed by zstd`,
+    none: 'not compressed',
+  }[used];
+  const measured = [
+    ...(linkRate === undefined ? [] : [`the link took ${perSecond(linkRate)}`]),
+    ...(compressRate === undefined || ratio === undefined
+      ? []
+      : [`zstd ${perSecond(compressRate)} and left ${percent(ratio)}`]),
+  ];
+  const why = unable
+    ? `: ${unable}`
+    : asked === 'auto' && measured.length > 0
+      ? `: ${measured.join(', ')}`
+      : '';
+  return `${byteCount(bytes)} as ${byteCount(wireBytes)} over ${channel}, ${how}${why}`;
+}
+
 /** The end of `roam migrate`, for a person. */
 export function outcomeText(outcome: Outcome): string {
   const rounds = roundTable(outcome);
   const limit = limitOf(outcome);
+  const wire = wireWords(outcome);
   const { comm, pid, source, destination, bytes, frozenMs, carried = [], restartedCalls = [] } = outcome;
   const { postCopy } = outcome;
   const freeze = freezeOf(outcome);
@@ -73,6 +98,7 @@ export function outcomeText(outcome: Outcome): string {
     ...(freeze ? [`blackout     ${seconds(frozenMs ?? 0)} from the freeze until the tasks ran again`] : []),
     ...(limit ? [`limited by   ${limit}`] : []),
     ...(bytes ? [`bytes sent   ${byteCount(bytes)}`] : []),
+    ...(wire ? [`on the wire  ${wire}`] : []),
     ...(postCopy
       ? [`post-copy    ${byteCount(postCopy.bytes)} in ${seconds(postCopy.ms)} after the tasks ran again`]
       : []),

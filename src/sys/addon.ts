@@ -30,6 +30,9 @@ interface SysAddon {
   pidfdGetfd(pidfd: number, targetFd: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
   closeFd(fd: number): void;
+  zstdVersion(): string | undefined;
+  zstdCompress(bytes: Uint8Array, level: number): Promise<Buffer>;
+  zstdDecompress(bytes: Uint8Array, length: number): Promise<Buffer>;
   FdPoll: new (fd: number, callback: (errno: number, events: number) => void) => FdPoll;
 }
 

@@ -3,3 +3,4 @@ export { OwnedFd } from './owned-fd.js';
 export { PidFd } from './pidfd.js';
 export { Readiness } from './readiness.js';
 export { closeFd, SeqPacket } from './seqpacket.js';
+export { compress, decompress, zstdVersion } from './zstd.js';

@@ -83,20 +83,13 @@ function findRun(runs: Run[], page: number): number {
 /**
  * Answers a `criu lazy-pages` daemon until it says that it needs nothing more.
  *
- * @param pace called before bytes are written, and may delay them
  * @throws PageStreamError when it hangs up before that, or asks for what was not kept back
  */
-export async function serveLazyPages(
-  daemon: Duplex,
-  pages: LazyPages,
-  pace?: (bytes: number) => Promise<void> | void,
-): Promise<LazySums> {
+export async function serveLazyPages(daemon: Duplex, pages: LazyPages): Promise<LazySums> {
   const commands = new ExactReader(daemon);
   const sums = { pages: 0, bytes: 0 };
   const send = async (...parts: Buffer[]) => {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    await pace?.(length);
-    sums.bytes += length;
+    sums.bytes += parts.reduce((sum, part) => sum + part.length, 0);
     await write(daemon, ...parts).catch(() => {
       throw new PageStreamError('server', 'the connection was lost');
     });

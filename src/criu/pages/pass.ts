@@ -221,7 +221,6 @@ export class Pass {
     // Pages are listed in ascending order.
     if (this.#kept) await this.#list();
     const length = parts.reduce((sum, part) => sum + part.length, 0);
-    await this.options.pace?.(length);
     this.sums.bytes += length;
     await write(this.server, ...parts).catch(() => {
       throw new PageStreamError('server', 'the page server hung up');

@@ -29,6 +29,12 @@ export class ExactReader {
     return Buffer.concat(parts);
   }
 
+  /** Some of the next bytes, `most` at most; undefined when the stream has ended. */
+  async some(most: number): Promise<Buffer | undefined> {
+    if (this.#rest.length === 0 && !(await this.#more())) return undefined;
+    return this.#take(Math.min(most, this.#rest.length));
+  }
+
   #take(length: number): Buffer {
     const part = this.#rest.subarray(0, length);
     this.#rest = this.#rest.subarray(length);

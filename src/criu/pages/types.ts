@@ -42,8 +42,6 @@ export interface RoundOptions {
   untracked?: (pid: number) => Promise<UntrackedMemory | undefined>;
   /** In the last round: takes what can go later, which is private memory that no device has pinned. */
   lazy?: LazyPages;
-  /** Called before bytes are written, and may delay them. */
-  pace?: (bytes: number) => Promise<void> | void;
 }
 
 /** The stream of pages broke, and on whose side. */

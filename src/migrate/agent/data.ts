@@ -6,9 +6,10 @@ import { text } from 'node:stream/consumers';
 import { CriuLog, firstCriuError } from '../../criu/log.js';
 import { RoamError } from '../../errors.js';
 import { start } from '../run.js';
+import { FramedStream } from '../wire/framed.js';
 import { LazyDaemon } from './lazy.js';
 
-/** What a connection is for; its first line, as JSON. The answer is a line that says `ready`. */
+/** What a connection is for; its first line, as JSON. The answer is a line that says `ready`; frames follow, both ways. */
 export type DataOrder =
   /** A page server that writes to `images`, on top of `parent`. */
   | { kind: 'pages'; images: string; parent?: string }
@@ -89,16 +90,19 @@ export class DataServer {
 
   async #serve(socket: Socket): Promise<void> {
     const order = await readOrder(socket);
-    if (order.kind === 'tar') return this.#unpack(socket);
-    if (order.kind === 'lazy') return this.#bringPages(socket, order.images);
-    const ended = this.#receivePages(socket, order.images, order.parent);
+    const stream = new FramedStream(socket);
+    // Beside the frames: the stream has sent none yet.
+    const ready = () => socket.write(READY);
+    if (order.kind === 'tar') return this.#unpack(stream, ready);
+    if (order.kind === 'lazy') return this.#bringPages(stream, ready, order.images);
+    const ended = this.#receivePages(stream, ready, order.images, order.parent);
     this.#pageServers.set(order.images, ended);
     await ended;
   }
 
-  async #unpack(socket: Socket): Promise<void> {
+  async #unpack(socket: Duplex, ready: () => void): Promise<void> {
     const { child, exited } = start('tar', ['-x', '-p', '--same-owner', '-f', '-', '-C', this.dir]);
-    socket.write(READY);
+    ready();
     socket.pipe(child.stdin);
     // A transfer that was cut off must not leave a tar that waits.
     socket.once('close', () => child.stdin.destroy());
@@ -109,14 +113,14 @@ export class DataServer {
     socket.end(`${JSON.stringify({ ...(error ? { error } : {}) } satisfies DataResult)}\n`);
   }
 
-  async #bringPages(socket: Socket, images: string): Promise<void> {
+  async #bringPages(socket: Duplex, ready: () => void, images: string): Promise<void> {
     try {
       this.lazy = await LazyDaemon.start(this.criu, this.#directory(images), socket);
     } catch (error) {
       this.#noLazy = (error as Error).message;
       throw error;
     }
-    socket.write(READY);
+    ready();
     await this.lazy.ended;
     socket.end();
   }
@@ -127,7 +131,12 @@ export class DataServer {
     return `${this.dir}/${images}`;
   }
 
-  async #receivePages(socket: Socket, images: string, parent?: string): Promise<string | undefined> {
+  async #receivePages(
+    socket: Duplex,
+    ready: () => void,
+    images: string,
+    parent?: string,
+  ): Promise<string | undefined> {
     const directory = this.#directory(images);
     if (parent) this.#directory(parent);
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -140,7 +149,7 @@ export class DataServer {
     pages.on('error', () => {});
     child.stdin.end();
     child.stdout.resume();
-    socket.write(READY);
+    ready();
     socket.pipe(pages);
     pages.pipe(socket);
     socket.once('close', () => pages.destroy());

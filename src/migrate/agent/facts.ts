@@ -1,6 +1,7 @@
 // What preflight asks about a host; the source asks itself the same questions.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { arch, hostname } from 'node:os';
+import { zstdVersion } from '../../sys/index.js';
 import { arpAnnouncer, localAddresses } from '../address.js';
 import { HASH_LIMIT, sha256 } from '../files.js';
 import { parseStat, statusBytes } from '../proc.js';
@@ -45,6 +46,7 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
       readFile('/proc/meminfo', 'utf8'),
       wanted.announce ? arpAnnouncer() : undefined,
     ]);
+  const zstd = zstdVersion();
   const present = await Promise.all(programs.map(hasProgram));
   return {
     hostname: hostname(),
@@ -56,6 +58,7 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
     dirtyTracking: features.memTrack,
     ...(module ? { moduleAbi: { abi: module.abi, dump: module.dump, keyId: module.keyId } } : {}),
     lazyPages: features.lazyPages,
+    ...(zstd ? { zstd } : {}),
     addresses,
     links,
     imageSpace: space.map((place, i) => ({ ...place, path: PARENTS[i] as string })),

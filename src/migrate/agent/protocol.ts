@@ -49,6 +49,8 @@ export interface HostFacts {
   moduleAbi?: { abi: number; dump: number; keyId?: string };
   /** CRIU and the kernel can bring memory after a restore. */
   lazyPages: boolean;
+  /** Version of libzstd; absent: nothing can be compressed or decompressed. */
+  zstd?: string;
   addresses: { dev: string; ip: string }[];
   links: LinkFact[];
   /** Room in the places where images may lie, the best first. */

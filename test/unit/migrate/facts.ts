@@ -15,6 +15,7 @@ export function host(name: string, ip: string, more: Partial<HostFacts> = {}): H
     pluginHash: 'aa',
     dirtyTracking: true,
     lazyPages: true,
+    zstd: '1.5.7',
     moduleAbi: { abi: 2, dump: 3 },
     addresses: [{ dev: 'eth0', ip }],
     links: [{ device: 'rxe0', netdev: 'eth0', mtu: 1024, active: true, roceV2: true }],

@@ -26,6 +26,7 @@ const moved: MigrationReport = {
   frozenAtMs: 1000,
   frozenMs: 1000,
   bytes: 10 * 1048576,
+  wire: { channel: 'ssh', asked: 'none', used: 'none', bytes: 0, wireBytes: 0, compressedBytes: 0 },
   carried: [],
   restartedCalls: [],
   objects: { qp: [{ qpn: 4098, destQpn: 12290 }], mr: [{ lkey: 256, rkey: 257 }], cq: 2, contexts: 1 },
@@ -83,6 +84,27 @@ describe('a report on a terminal', () => {
     expect(outcomeText({ ...moved, rounds })).toContain(
       'ROUND  TIME    SENT     PAGES  UNCHANGED  RATE       DIRTIED    PREDICTED\n    1  2.00 s  2.0 KiB      7          3  1.0 KiB/s  2 pages/s  -',
     );
+  });
+
+  it('tells how it crossed the link', () => {
+    const wire = {
+      channel: 'ssh' as const,
+      asked: 'auto' as const,
+      used: 'mixed' as const,
+      bytes: 3145728,
+      wireBytes: 1572864,
+      compressedBytes: 2097152,
+      linkRate: 1048576,
+      compressRate: 104857600,
+      ratio: 0.25,
+    };
+    expect(outcomeText({ ...moved, wire })).toContain(
+      'on the wire  3.0 MiB as 1.5 MiB over ssh, of which 2.0 MiB compressed by zstd: the link took 1.0 MiB/s, zstd 100.0 MiB/s and left 25 %',
+    );
+    expect(outcomeText({ ...moved, wire: { ...wire, used: 'none', unable: 'no library' } })).toContain(
+      'on the wire  3.0 MiB as 1.5 MiB over ssh, not compressed: no library',
+    );
+    expect(String(reportPage({ ...moved, wire }))).toContain('3.0 MiB as 1.5 MiB over ssh');
   });
 
   it('has the memory that came later', () => {

@@ -1,0 +1,232 @@
+// The sending half of a framed stream.
+import type { Duplex } from 'node:stream';
+import { compress } from '../../sys/index.js';
+import { Chooser, type CompressMode } from './chooser.js';
+import { BLOCK, encodeFrame, FrameKind, HEADER } from './frames.js';
+import type { Tally } from './tally.js';
+
+export interface SenderOptions {
+  /** Default `none`. */
+  mode?: CompressMode;
+  /** Called with the bytes of the wire before they are written, and may delay them. */
+  pace?: (bytes: number) => Promise<void> | void;
+  tally?: Tally;
+}
+
+/** What the fastest setting of zstd leaves is little more than what its slower ones leave, in memory of programs. */
+const LEVEL = 1;
+
+/** A block of which compression leaves more than this goes as it is: the receiver's time is worth more. */
+const NOT_WORTH = 0.95;
+
+/** A sample of less says little, in bytes. */
+const LEAST_SAMPLE = 16 * 1024;
+
+/** Bytes that one decision is for: little at first, to come to one soon. */
+const FIRST_WINDOW = 256 * 1024;
+const WINDOW = 2 * 1024 * 1024;
+/** Windows of the first kind. */
+const FIRST_WINDOWS = 4;
+
+/** Bytes that wait for the connection while the next block is being made. */
+const QUEUE = 512 * 1024;
+
+/** The part of a window's time in which its sender waited for the link that makes the link its limit. */
+const SATURATED = 0.5;
+
+interface OpenWindow {
+  compressed: boolean;
+  bytes: number;
+  wire: number;
+  /** Times of performance.now(). */
+  startedAt: number;
+  closedAt: number;
+  /** Milliseconds. */
+  waited: number;
+}
+
+export class FrameSender {
+  readonly chooser = new Chooser();
+  readonly #mode: CompressMode;
+  #window: OpenWindow;
+  #windows = 0;
+  /** Sent, and not told to have arrived. */
+  readonly #under: OpenWindow[] = [];
+  #lastArrival?: number;
+  #sampling = false;
+  /** Bytes handed to the connection that have not left it. */
+  #queued = 0;
+  #room?: () => void;
+
+  constructor(
+    private readonly socket: Duplex,
+    private readonly options: SenderOptions,
+  ) {
+    this.#mode = options.mode ?? 'none';
+    options.tally?.begin(this.chooser);
+    this.#window = this.#open();
+  }
+
+  /** Resolves when there is room for more. @throws Error when the connection is closed */
+  async send(chunks: Buffer[]): Promise<void> {
+    const blocks = cut(chunks);
+    if (this.#window.bytes === 0) this.#window.startedAt = performance.now();
+    // A window is of one kind: what follows it is decided anew.
+    for (let i = 0; i < blocks.length; ) {
+      const group = this.#window.compressed ? blocks.slice(i, i + this.#blocksLeft()) : [];
+      const packed = await this.#compress(group);
+      for (const [k, block] of group.entries()) await this.#block(block, packed[k]);
+      if (group.length === 0) await this.#block(blocks[i] as Buffer[], undefined);
+      i += Math.max(1, group.length);
+    }
+  }
+
+  /** So many blocks fit into the window, of the largest size. */
+  #blocksLeft(): number {
+    return Math.max(1, Math.ceil((this.#size - this.#window.bytes) / BLOCK));
+  }
+
+  get #size(): number {
+    return this.#windows > FIRST_WINDOWS ? WINDOW : FIRST_WINDOW;
+  }
+
+  /** The receiver's side: everything before a mark has come. */
+  answer(): void {
+    this.#put([encodeFrame({ kind: FrameKind.reached, length: 0, content: 0 })]);
+  }
+
+  reached(): void {
+    const window = this.#under.shift();
+    if (!window) return;
+    const now = performance.now();
+    const { compressed, bytes, wire, startedAt, closedAt, waited } = window;
+    const before = this.#lastArrival;
+    // All of it was on its way already when the one before arrived: nothing but the link was between the two.
+    const behind = before !== undefined && closedAt <= before;
+    const saturated = behind || waited > (closedAt - startedAt) * SATURATED;
+    this.#lastArrival = now;
+    this.chooser.arrived({
+      compressed,
+      bytes,
+      wire,
+      ms: now - Math.max(before ?? 0, startedAt),
+      saturated,
+    });
+  }
+
+  /** Nobody waits for room any more. */
+  closed(): void {
+    this.#room?.();
+  }
+
+  async #block(block: Buffer[], packed: Buffer | undefined): Promise<void> {
+    const content = lengthOf(block);
+    const isSmaller = packed !== undefined && packed.length < content * NOT_WORTH;
+    const parts = isSmaller ? [packed] : block;
+    if (!packed) this.#sample(block, content);
+    const length = isSmaller ? packed.length : content;
+    const kind = isSmaller ? FrameKind.zstd : FrameKind.plain;
+    const wire = HEADER + length;
+    const waiting = performance.now();
+    await this.options.pace?.(wire);
+    await this.#hasRoom();
+    this.#window.waited += performance.now() - waiting;
+    this.#put([encodeFrame({ kind, length, content }), ...parts]);
+    const { tally } = this.options;
+    if (tally) {
+      tally.bytes += content;
+      tally.wire += wire;
+      if (isSmaller) tally.compressed += content;
+    }
+    this.#window.bytes += content;
+    this.#window.wire += wire;
+    this.#close();
+  }
+
+  /** All at once: libuv has more than one thread. */
+  async #compress(blocks: Buffer[][]): Promise<Buffer[]> {
+    if (blocks.length === 0) return [];
+    const started = performance.now();
+    const packed = await Promise.all(blocks.map((block) => compress(joined(block), LEVEL)));
+    const bytes = blocks.reduce((sum, block) => sum + lengthOf(block), 0);
+    if (bytes >= LEAST_SAMPLE) this.chooser.sampled(bytes, lengthOf(packed), performance.now() - started);
+    return packed;
+  }
+
+  /** What compression would make of it, once in a window; nothing waits for that. */
+  #sample(block: Buffer[], content: number): void {
+    if (this.#mode !== 'auto' || this.#sampling || this.#window.bytes > 0 || content < LEAST_SAMPLE) return;
+    this.#sampling = true;
+    const started = performance.now();
+    void compress(joined(block), LEVEL)
+      .then((packed) => this.chooser.sampled(content, packed.length, performance.now() - started))
+      .finally(() => {
+        this.#sampling = false;
+      });
+  }
+
+  #open(): OpenWindow {
+    this.#windows++;
+    const compressed = this.#mode === 'zstd' || (this.#mode === 'auto' && this.chooser.next());
+    const now = performance.now();
+    return { compressed, bytes: 0, wire: 0, startedAt: now, closedAt: now, waited: 0 };
+  }
+
+  #close(): void {
+    if (this.#mode === 'none' || this.#window.bytes < this.#size) return;
+    this.#put([encodeFrame({ kind: FrameKind.mark, length: 0, content: 0 })]);
+    this.#window.closedAt = performance.now();
+    this.#under.push(this.#window);
+    this.#window = this.#open();
+  }
+
+  #put(parts: Buffer[]): void {
+    const { socket } = this;
+    if (socket.destroyed || socket.writableEnded) return;
+    const length = lengthOf(parts);
+    this.#queued += length;
+    socket.cork();
+    parts.forEach((part, i) => {
+      if (i < parts.length - 1) socket.write(part);
+      else
+        socket.write(part, () => {
+          this.#queued -= length;
+          if (this.#queued <= QUEUE) this.#room?.();
+        });
+    });
+    socket.uncork();
+  }
+
+  async #hasRoom(): Promise<void> {
+    while (this.#queued > QUEUE && !this.socket.destroyed)
+      await new Promise<void>((resolve) => {
+        this.#room = resolve;
+      });
+    if (this.socket.destroyed) throw new Error('the connection was closed');
+  }
+}
+
+const lengthOf = (parts: Buffer[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+
+const joined = (parts: Buffer[]): Buffer =>
+  parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+
+/** Blocks of at most {@link BLOCK} bytes, as the parts that they consist of. */
+function cut(chunks: Buffer[]): Buffer[][] {
+  const blocks: Buffer[][] = [];
+  let block: Buffer[] = [];
+  let room = BLOCK;
+  for (const chunk of chunks)
+    for (let from = 0; from < chunk.length; ) {
+      const part = chunk.subarray(from, from + room);
+      from += part.length;
+      room -= part.length;
+      block.push(part);
+      if (room > 0) continue;
+      blocks.push(block);
+      block = [];
+      room = BLOCK;
+    }
+  if (block.length > 0) blocks.push(block);
+  return blocks;
+}
