@@ -1,9 +1,13 @@
 // The options that `roam check` and `roam migrate` have in common.
 import { type Command, InvalidArgumentError } from 'commander';
+import { RoamError } from '../errors.js';
 import type { InspectOptions } from '../migrate/index.js';
 
 export interface InspectFlags {
   to: string;
+  cert?: string;
+  key?: string;
+  peerCert?: string[];
   ip?: string;
   ssh: string;
   remoteRoam: string;
@@ -32,7 +36,10 @@ export function amount(text: string): number {
 
 export function inspectFlags(command: Command): Command {
   return command
-    .requiredOption('--to <host>', 'ssh destination; its user must be root')
+    .requiredOption('--to <host>', 'ssh destination, whose user must be root, or tls://HOST:PORT')
+    .option('--cert <file>', "tls: this host's certificate")
+    .option('--key <file>', 'tls: its key')
+    .option('--peer-cert <file>', "tls: the destination's certificate", append)
     .option('--ip <address/prefix>', 'an address that moves with the process')
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
@@ -52,11 +59,22 @@ export function inspectFlags(command: Command): Command {
     .option('--json', 'print the report as JSON');
 }
 
+/** @throws RoamError TLS_OPTIONS when only some are given */
+export function tlsOptions({ cert, key, peerCert }: Pick<InspectFlags, 'cert' | 'key' | 'peerCert'>) {
+  if (cert === undefined && key === undefined && peerCert === undefined) return {};
+  if (cert !== undefined && key !== undefined && peerCert !== undefined)
+    return { tls: { cert, key, peerCerts: peerCert } };
+  throw new RoamError('TLS_OPTIONS', '--cert, --key and --peer-cert belong together', {
+    remedy: 'give all three',
+  });
+}
+
 export function inspectOptions(target: string, flags: InspectFlags): InspectOptions {
   return {
     target,
     to: flags.to,
     ...(flags.ip ? { ip: flags.ip } : {}),
+    ...tlsOptions(flags),
     ssh: words(flags.ssh),
     remoteRoam: words(flags.remoteRoam),
     criu: flags.criu,

@@ -6,6 +6,7 @@ type Register = (program: Command) => void;
 
 /** Each command is loaded when it is named: a migration waits for the start of `roam` on two hosts. */
 const commands: Record<string, () => Promise<Register>> = {
+  agent: async () => (await import('./agent.js')).registerAgent,
   lab: async () => (await import('./lab.js')).registerLab,
   check: async () => (await import('./check.js')).registerCheck,
   migrate: async () => (await import('./migrate.js')).registerMigrate,
@@ -38,7 +39,8 @@ export async function main(argv: string[] = process.argv): Promise<void> {
       if (error.code !== 'EPIPE') process.exitCode = 1;
     });
   const name = argv[2] ?? '';
-  if (name === 'agent') {
+  // With options it is the command that listens.
+  if (name === 'agent' && argv.length === 3) {
     const { serveAgent } = await import('../migrate/agent/server.js');
     await serveAgent(process.stdin, process.stdout);
     // A descriptor that a restored child keeps open must not keep the agent.

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MigrationError } from '../errors.js';
 import { AgentClient } from './agent/client.js';
 import type { AgentOps } from './agent/protocol.js';
+import { waysTo } from './agent/transport.js';
 import { decide } from './decide.js';
 import { Guard } from './guard.js';
 import { bootId, Journal, type Origin, taskId } from './journal.js';
@@ -10,6 +11,7 @@ import { sourceState } from './lookup.js';
 import type { Phases } from './phases.js';
 import type { SourceFacts } from './source.js';
 import type { InspectOptions } from './types.js';
+import { wayOf } from './way.js';
 
 /** How long the destination is looked for, once the process is its own. */
 const FINISH_TIMEOUT_MS = 30_000;
@@ -50,14 +52,15 @@ export class Custody {
     options: InspectOptions,
     phases: Phases,
   ): Promise<Custody> {
-    const { to, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu', tcpClose = false } = options;
+    const { tcpClose = false } = options;
+    const { host, ...how } = wayOf(options);
     const { address, connections } = source;
     const journal = await Journal.create({
       id,
       role: 'source',
       boot: origin.boot,
       owner: await taskId(process.pid),
-      other: { hosts: [to], ssh, roam: remoteRoam, criu },
+      other: { hosts: [host], ...how },
       dir,
       phase: 'prepare',
       origin,
@@ -145,8 +148,7 @@ export class Custody {
   async #settle(action: 'finish' | 'undo'): Promise<{ warnings: string[]; client: AgentClient }> {
     const { id, other, origin } = this.journal.entry;
     const [host = ''] = other.hosts;
-    const ssh = [...other.ssh, '-o', 'ConnectTimeout=5'];
-    const client = await AgentClient.connect(host, ssh, other.roam, other.criu);
+    const client = await AgentClient.connect({ ...other, host, timeoutMs: 5000 });
     try {
       const { state } = await client.request('findCopy', { id, takeOver: true });
       const source = await sourceState(origin, this.journal.entry, { byOwner: true });
@@ -178,7 +180,7 @@ export class Custody {
             cause: error,
             host: other.hosts[0] as string,
             code: 'NOT_RESUMED',
-            remedy: `make ssh to it work: it is let go then, for ten minutes by itself, later by \`roam recover ${id}\`; or run there: roam recover ${id} --assume-source-dead`,
+            remedy: `make ${waysTo(other.hosts[0] ?? '')} work: it is let go then, for ten minutes by itself, later by \`roam recover ${id}\`; or run there: roam recover ${id} --assume-source-dead`,
           },
         );
       }

@@ -22,7 +22,9 @@ import { pageOptions } from './runc/dump.js';
 import type { SourceFacts } from './source.js';
 import { Support } from './support.js';
 import { syncAll } from './sync.js';
+import { isTls } from './tls/address.js';
 import type { Finding, MigrateOptions, MigrationEvent, MigrationReport, PreCopyRound } from './types.js';
+import { openDataWay } from './way.js';
 import { Tally } from './wire/tally.js';
 
 export { CriuError, MigrationError, RoamError, type RoamErrorOptions } from '../errors.js';
@@ -109,8 +111,9 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const { compress = 'auto', bandwidth } = options;
       const unable =
         compress === 'none' ? undefined : compressionLacks(checked.source.host, checked.destination);
-      const tally = new Tally('ssh', compress, unable);
-      const link = await DataLink.open(to, ssh, dir, path, {
+      const tally = new Tally(isTls(to) ? 'tls' : 'ssh', compress, unable);
+      const way = await openDataWay(checked.way, checked.agent, dir, path);
+      const link = new DataLink(way, {
         mode: unable === undefined ? compress : 'none',
         tally,
         ...(bandwidth ? { pace: limitRate(bandwidth) } : {}),

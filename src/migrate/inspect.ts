@@ -1,17 +1,21 @@
 // Both hosts and the process, looked at before anything is stopped.
 import { AgentClient } from './agent/client.js';
+import type { Way } from './agent/transport.js';
 import { leftoverFindings } from './leftovers.js';
 import { type PreflightResult, preflight } from './preflight.js';
 import { readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
 import { resolveTarget } from './target.js';
 import type { InspectOptions, MoveSubject } from './types.js';
+import { wayOf } from './way.js';
 
 const DEFAULT_CARRY_LIMIT = 64 * 1024 * 1024;
 
 export interface Inspected extends PreflightResult {
   source: SourceFacts;
   agent: AgentClient;
+  /** To the destination. */
+  way: Way;
   criu: string;
   carryLimit: number;
   /** Paths for rsync, in normal form. */
@@ -28,12 +32,13 @@ export async function inspect(
   options: InspectOptions,
   keep: (agent: AgentClient) => void,
 ): Promise<Inspected> {
-  const { to, ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
+  const { ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
+  const way = wayOf(options);
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto' } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);
   const sync = await syncPaths(options.sync ?? []);
-  const connecting = AgentClient.connect(to, ssh, remoteRoam, criu).then((agent) => {
+  const connecting = AgentClient.connect(way).then((agent) => {
     keep(agent);
     return agent;
   });
@@ -52,7 +57,7 @@ export async function inspect(
     compress,
   });
   const findings = [...(await leftoverFindings(pid, source.hostname)), ...result.findings];
-  return { ...result, findings, source, agent, criu, carryLimit, sync };
+  return { ...result, findings, source, agent, way, criu, carryLimit, sync };
 }
 
 export function subjectOf(

@@ -5,6 +5,7 @@ import type { Reservation } from '../rxe/index.js';
 import type { Cidr } from './address.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';
+import type { TlsFiles } from './tls/identity.js';
 
 /** A process, told apart from a later one that has its number. */
 export interface TaskId {
@@ -28,11 +29,13 @@ export interface Origin {
 
 /** How the other host is reached. */
 export interface OtherSide {
-  /** ssh destinations to try, best first. */
+  /** ssh destinations, or `tls://HOST:PORT`, to try, best first. */
   hosts: string[];
   ssh: string[];
   roam: string[];
   criu: string;
+  /** Where the certificates and the key lie; never what is in them. */
+  tls?: TlsFiles;
 }
 
 /**

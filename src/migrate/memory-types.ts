@@ -50,7 +50,7 @@ export interface PostCopyReport {
 
 /** How memory, images and carried files crossed the link: all rounds, the freeze, and what followed. */
 export interface WireReport {
-  channel: 'ssh';
+  channel: 'ssh' | 'tls';
   /** What was asked for, and what came of it; `mixed`: a part was compressed. */
   asked: CompressMode;
   used: 'zstd' | 'mixed' | 'none';

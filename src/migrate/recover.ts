@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
 import { AgentClient } from './agent/client.js';
+import { waysTo } from './agent/transport.js';
 import { type Decision, type DestinationState, decide, type SourceState } from './decide.js';
 import { type JournalEntry, readJournal, readJournals } from './journal.js';
 import { destinationState, sourceState } from './lookup.js';
@@ -29,8 +30,8 @@ export interface RecoverReport extends Decision {
   warnings: string[];
 }
 
-/** Seconds for ssh to connect: who calls may be holding a process. */
-const CONNECT_TIMEOUT = 5;
+/** For the connection: who calls may be holding a process. */
+const CONNECT_TIMEOUT_MS = 5000;
 
 /**
  * Recovers one migration by its id, or all that this host knows of.
@@ -84,12 +85,11 @@ async function recoverOne(entry: JournalEntry, options: RecoverOptions): Promise
 
 /** A second connection: that of the migration is lost. */
 async function connect(entry: JournalEntry): Promise<{ agent?: AgentClient; problem?: string }> {
-  const { hosts, ssh, roam, criu } = entry.other;
-  const command = [...(ssh.length > 0 ? ssh : ['ssh']), '-o', `ConnectTimeout=${CONNECT_TIMEOUT}`];
+  const { hosts, ...how } = entry.other;
   let problem = 'the journal does not name the other host';
   for (const host of hosts) {
     try {
-      return { agent: await AgentClient.connect(host, command, roam, criu) };
+      return { agent: await AgentClient.connect({ ...how, host, timeoutMs: CONNECT_TIMEOUT_MS }) };
     } catch (error) {
       problem = (error as Error).message;
     }
@@ -119,7 +119,7 @@ async function fromSource(
   const here = await settleSource(entry, action, { keep: !known });
   report.warnings.push(...here);
   report.done = known && here.length === 0;
-  if (!known) report.remedy = `make ssh to ${entry.other.hosts[0]} work, then: roam recover ${id}`;
+  if (!known) report.remedy = `make ${waysTo(entry.other.hosts[0] ?? '')} work, then: roam recover ${id}`;
   return report;
 }
 

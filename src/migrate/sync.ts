@@ -2,7 +2,7 @@
 import { lstat } from 'node:fs/promises';
 import { isAbsolute, normalize, sep } from 'node:path';
 import { RoamError } from '../errors.js';
-import { SSH_OPTIONS, shellQuote } from './agent/client.js';
+import { SSH_OPTIONS, shellQuote } from './agent/transport.js';
 import { tryRun } from './run.js';
 
 /** Whole file systems and the places of programs are not one process's to replace on another host. */

@@ -1,11 +1,11 @@
 // The public vocabulary of a migration: options, progress, report.
 import type { RestartedCall } from '../criu/index.js';
 import type { Reach } from './agent/reach.js';
-
 import type { PostCopyReport, PreCopyOptions, PreCopyRound, WireReport } from './memory-types.js';
+import type { TlsFiles } from './tls/identity.js';
 import type { CompressMode } from './wire/chooser.js';
 
-export type { CompressMode, PostCopyReport, PreCopyOptions, PreCopyRound, Reach, WireReport };
+export type { CompressMode, PostCopyReport, PreCopyOptions, PreCopyRound, Reach, TlsFiles, WireReport };
 
 /** The steps of a migration, in the order in which they run. */
 export const PHASES = [
@@ -49,10 +49,15 @@ export type MigrationEvent =
 export interface InspectOptions {
   /** What to move: `pid:1234` (a process and all its descendants), or `runc:NAME` (a container). */
   target: string;
-  /** ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. */
+  /**
+   * ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. Or `tls://HOST:PORT`,
+   * where `roam agent --listen` runs.
+   */
   to: string;
   /** Address in CIDR form that moves with the process, e.g. `10.0.1.7/24`. */
   ip?: string;
+  /** For `tls://`: this host's certificate and key, and the destination's certificate. */
+  tls?: TlsFiles;
   /** The ssh command and its options. Default `['ssh']`. */
   ssh?: string[];
   /** How `roam` is started at the destination. Default `['roam']`. */

@@ -1,7 +1,6 @@
-// The source's end of the agent protocol: one ssh connection for all requests.
+// The source's end of the agent protocol: one connection for all requests.
 import { createInterface } from 'node:readline';
 import { RoamError } from '../../errors.js';
-import { start } from '../run.js';
 import {
   type AgentFailure,
   type AgentOp,
@@ -9,6 +8,7 @@ import {
   type AgentResponse,
   PROTOCOL_VERSION,
 } from './protocol.js';
+import { openTransport, type Transport, type Way } from './transport.js';
 
 interface Pending {
   resolve: (value: unknown) => void;
@@ -25,45 +25,25 @@ export class AgentError extends RoamError {
   }
 }
 
-export const SSH_OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=5'];
-
 const PING_INTERVAL_MS = 5000;
 /** An agent that has spoken once and then leaves so many pings unanswered hangs: its host is as good as lost. */
 const UNANSWERED_PINGS = 12;
-
-/** Quotes an argument for the shell that sshd starts. */
-export function shellQuote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A shell with administrator directories on PATH: a non-interactive login often lacks them. */
-export function remoteCommand(words: string[]): string {
-  return `PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" exec ${words.map(shellQuote).join(' ')}`;
-}
 
 export class AgentClient implements AsyncDisposable {
   #next = 1;
   #pending = new Map<number, Pending>();
   #gone?: Error;
-  #stderr = '';
   #timer: NodeJS.Timeout;
   /** Pings since the agent was last heard: counted, not timed, because this process may itself have been stopped. */
   #unanswered?: number;
 
-  private constructor(
-    private readonly host: string,
-    private readonly ssh: ReturnType<typeof startSsh>,
-  ) {
-    const { child, exited } = ssh;
-    createInterface({ input: child.stdout }).on('line', (line) => this.#receive(line));
-    child.stderr.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString()).slice(-4000);
-    });
-    void exited.then((end) => this.#fail(this.#explain(end.exitCode)));
+  private constructor(readonly transport: Transport) {
+    createInterface({ input: transport.output }).on('line', (line) => this.#receive(line));
+    void transport.ended.then((reason) => this.#fail(reason));
     this.#timer = setInterval(() => {
       // Its end rejects every request, and a rollback is not kept waiting.
       if (this.#unanswered === UNANSWERED_PINGS) {
-        child.kill('SIGKILL');
+        transport.kill();
         return;
       }
       if (this.#unanswered !== undefined) this.#unanswered++;
@@ -73,12 +53,13 @@ export class AgentClient implements AsyncDisposable {
   }
 
   /**
-   * Starts `roam agent` at the destination.
+   * Starts an agent at the destination.
    *
-   * @throws RoamError SSH_FAILED, AGENT_MISSING, AGENT_VERSION
+   * @throws RoamError SSH_FAILED, AGENT_MISSING, AGENT_VERSION; TLS_FILE, TLS_FAILED, TLS_PEER_UNKNOWN, TLS_REFUSED
    */
-  static async connect(host: string, ssh: string[], roam: string[], criu: string): Promise<AgentClient> {
-    const client = new AgentClient(host, startSsh(host, ssh, [...roam, 'agent']));
+  static async connect(way: Way): Promise<AgentClient> {
+    const { host, criu } = way;
+    const client = new AgentClient(await openTransport(way));
     try {
       const { protocol, version } = await client.request('hello', { criu });
       if (protocol !== PROTOCOL_VERSION) {
@@ -102,7 +83,7 @@ export class AgentClient implements AsyncDisposable {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.ssh.child.stdin.write(`${JSON.stringify({ id, op, args })}\n`);
+      this.transport.input.write(`${JSON.stringify({ id, op, args })}\n`);
     });
   }
 
@@ -114,8 +95,8 @@ export class AgentClient implements AsyncDisposable {
   /** Ends the connection; an agent that has not been told otherwise undoes what it did. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.ssh.child.stdin.end();
-    await this.ssh.exited;
+    this.transport.input.end();
+    await this.transport.ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,30 +123,4 @@ export class AgentClient implements AsyncDisposable {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
-
-  #explain(exitCode: number): RoamError {
-    const words = this.#stderr.trim().split('\n').at(-1) ?? '';
-    if (exitCode === 127) {
-      return new RoamError('AGENT_MISSING', `there is no roam command on ${this.host}: ${words}`, {
-        remedy: `install roam-rdma on ${this.host}, or name the command with --remote-roam`,
-      });
-    }
-    if (exitCode === 255) {
-      return new RoamError('SSH_FAILED', `ssh to ${this.host} failed: ${words || 'connection lost'}`, {
-        remedy: `make \`ssh ${this.host} true\` work as root without a prompt`,
-      });
-    }
-    if (exitCode < 0) {
-      return new RoamError(
-        'AGENT_GONE',
-        `the connection to ${this.host} was lost: ssh was killed, or nothing came`,
-      );
-    }
-    return new RoamError('AGENT_GONE', `the agent on ${this.host} ended (exit code ${exitCode}): ${words}`);
-  }
-}
-
-function startSsh(host: string, ssh: string[], command: string[]) {
-  const [file = 'ssh', ...options] = ssh;
-  return start(file, [...options, ...SSH_OPTIONS, '--', host, remoteCommand(command)]);
 }

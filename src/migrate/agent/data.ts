@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { CriuLog, firstCriuError } from '../../criu/log.js';
 import { RoamError } from '../../errors.js';
+import { readFirstLine } from '../first-line.js';
 import { start } from '../run.js';
 import { FramedStream } from '../wire/framed.js';
 import { LazyDaemon } from './lazy.js';
@@ -29,7 +30,7 @@ const IMAGES = /^images(\.\d+)?$/;
 const PAGE_SERVER_LOG = 'page-server.log';
 
 /**
- * Listens on a unix socket that only root reaches; ssh forwards to it. Nothing of the data passes through the
+ * Listens on a unix socket that only root reaches; ssh, or the listener of TLS, forwards to it. Nothing of the data passes through the
  * connection that carries the requests.
  */
 export class DataServer {
@@ -89,7 +90,7 @@ export class DataServer {
   }
 
   async #serve(socket: Socket): Promise<void> {
-    const order = await readOrder(socket);
+    const order = JSON.parse(await readFirstLine(socket, LONGEST_ORDER)) as DataOrder;
     const stream = new FramedStream(socket);
     // Beside the frames: the stream has sent none yet.
     const ready = () => socket.write(READY);
@@ -162,25 +163,3 @@ export class DataServer {
 }
 
 const PAGES_FD = 3;
-
-/** Reads the first line and leaves what follows in the stream. */
-async function readOrder(socket: Socket): Promise<DataOrder> {
-  let line = Buffer.alloc(0);
-  for (;;) {
-    const chunk = (socket.read(1) ?? undefined) as Buffer | undefined;
-    if (chunk === undefined) {
-      if (socket.readableEnded || socket.destroyed) throw new Error('the connection ended before its order');
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          socket.off('readable', go).off('end', go).off('close', go);
-          resolve();
-        };
-        socket.once('readable', go).once('end', go).once('close', go);
-      });
-      continue;
-    }
-    if (chunk[0] === 0x0a) return JSON.parse(line.toString()) as DataOrder;
-    line = Buffer.concat([line, chunk]);
-    if (line.length > LONGEST_ORDER) throw new Error('the order is too long');
-  }
-}

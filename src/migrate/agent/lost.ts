@@ -7,6 +7,7 @@ import { decide } from '../decide.js';
 import { type JournalEntry, type Origin, type OtherSide, readJournal } from '../journal.js';
 import { destinationState, endTask, sourceState } from '../lookup.js';
 import { settleDestination, settleSource } from '../settle-host.js';
+import { tlsWayBack } from '../tls/way-back.js';
 import type { AgentOps } from './protocol.js';
 
 type Handler<Op extends keyof AgentOps> = (args: AgentOps[Op]['args']) => Promise<AgentOps[Op]['result']>;
@@ -16,6 +17,8 @@ const AGENT_GRACE_MS = 20_000;
 
 /** How the source may be reached from here: by its name, or by the address from which it came. */
 export function wayBack({ hostname }: Origin, criu: string): OtherSide {
+  const tls = tlsWayBack();
+  if (tls) return { hosts: [tls.host], ssh: ['ssh'], roam: ['roam'], criu, tls: tls.tls };
   const client = process.env.SSH_CONNECTION?.split(' ')[0];
   return { hosts: [hostname, ...(client ? [client] : [])], ssh: ['ssh'], roam: ['roam'], criu };
 }

@@ -102,6 +102,8 @@ export class AgentSession {
       this.#data = data;
       this.#undo.push({ what: 'closing the way of data', fn: () => data.close() });
       this.#onFinish.unshift({ what: 'closing the way of data', fn: () => data.close() });
+      // A listener that has started this process passes connections on to it.
+      process.send?.({ data: data.path });
       return { path: data.path };
     },
     pagesEnd: async ({ images }) => (await this.#data?.pagesEnd(images)) ?? null,

@@ -3,7 +3,7 @@ import type { CheckReport, MigrationReport } from '../../../dist/index.js';
 import { type NodeName, node } from './lab.js';
 
 export interface MigrateFlags {
-  to: NodeName;
+  to: NodeName | `tls://${string}`;
   /** Floating address in CIDR form that moves along. */
   ip?: string;
   /** More arguments of `roam migrate`. */

@@ -1,0 +1,259 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { connect } from 'node:tls';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DataServer } from '../../../src/migrate/agent/data.js';
+import { wayBack } from '../../../src/migrate/agent/lost.js';
+import { DataLink } from '../../../src/migrate/data-link.js';
+import { parseEndpoint, parseTls, tlsName } from '../../../src/migrate/tls/address.js';
+import { dial } from '../../../src/migrate/tls/dial.js';
+import { readIdentity, type TlsFiles } from '../../../src/migrate/tls/identity.js';
+import { Listener } from '../../../src/migrate/tls/listener.js';
+import { TlsSession } from '../../../src/migrate/tls/session.js';
+import { AGENT_ORIGIN } from '../../../src/migrate/tls/way-back.js';
+import { sendImages } from '../../../src/migrate/transfer.js';
+import type { InspectOptions } from '../../../src/migrate/types.js';
+import { wayOf } from '../../../src/migrate/way.js';
+import { Tally } from '../../../src/migrate/wire/tally.js';
+
+let dir: string;
+const certOf = (name: string) => join(dir, `${name}.crt`);
+const keyOf = (name: string) => join(dir, `${name}.key`);
+const filesOf = (name: string, ...peers: string[]): TlsFiles => ({
+  cert: certOf(name),
+  key: keyOf(name),
+  peerCerts: peers.map(certOf),
+});
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'roam-tls-'));
+  // The line of docs/access.md.
+  for (const name of ['a', 'b', 'c', 'stranger'])
+    execFileSync(
+      'openssl',
+      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=${name} -keyout ${keyOf(name)} -out ${certOf(name)}`.split(
+        ' ',
+      ),
+      { stdio: 'ignore' },
+    );
+});
+
+/** Speaks first, by IPC, of the socket in its argument; sends back every line, with its way back. */
+const AGENT = `if (process.argv[1]) process.send({ data: process.argv[1] });
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) =>
+    console.log(JSON.stringify({ line, origin: JSON.parse(process.env.${AGENT_ORIGIN}) })));`;
+
+let listener: Listener;
+let port: number;
+let to: string;
+let log: string[];
+let data: DataServer;
+let images: string;
+
+beforeEach(async () => {
+  images = await mkdtemp(join(dir, 'agent-'));
+  data = await DataServer.listen(images, 'criu');
+  log = [];
+  listener = await Listener.start({
+    ...filesOf('b', 'a', 'c'),
+    listen: { host: '127.0.0.1', port: 0 },
+    agent: [process.execPath, '-e', AGENT, data.path],
+    log: (line) => log.push(line),
+  });
+  ({ port } = listener);
+  to = `tls://127.0.0.1:${port}`;
+});
+
+afterEach(async () => {
+  await data.close();
+  await listener.close();
+});
+
+const lines = (session: TlsSession) => createInterface({ input: session.output })[Symbol.asyncIterator]();
+
+describe('a listener of TLS', () => {
+  it('gives a source an agent of its own, and ends with it', async () => {
+    const session = await TlsSession.open(to, filesOf('a', 'b'));
+    const answers = lines(session);
+    session.input.write('one\ntwo\n');
+    expect(JSON.parse((await answers.next()).value)).toMatchObject({ line: 'one', origin: { port } });
+    expect(JSON.parse((await answers.next()).value).line).toBe('two');
+    session.input.end();
+    expect(await session.ended).toMatchObject({ code: 'AGENT_GONE' });
+    expect(log).toEqual([]);
+  });
+
+  it('takes data, each stream on a connection of its own', async () => {
+    const source = await mkdtemp(join(dir, 'source-'));
+    await mkdir(join(source, 'images'));
+    const content = Buffer.alloc(3_000_000, 'memory of a process, and more of it; ');
+    await writeFile(join(source, 'images/pages-1.img'), content);
+    const session = await TlsSession.open(to, filesOf('a', 'b'));
+    const way = {
+      connect: () => session.connectData(),
+      failure: async () => new Error('hung up') as never,
+      close: async () => {},
+    };
+    const tally = new Tally('tls', 'zstd');
+    const link = new DataLink(way, { mode: 'zstd', tally });
+    await Promise.all([sendImages(link, 'b', source, []), sendImages(link, 'b', source, [])]);
+    expect((await readFile(join(images, 'images/pages-1.img'))).equals(content)).toBe(true);
+    expect(tally.report().wireBytes).toBeLessThan(tally.bytes / 10);
+    session.kill();
+    await session.ended;
+  });
+
+  it('refuses a foreign certificate, and both sides say so', async () => {
+    await expect(TlsSession.open(to, filesOf('stranger', 'b'))).rejects.toMatchObject({
+      code: 'TLS_REFUSED',
+      message: expect.stringMatching(/^tls:.* refused this host: its certificate \(SHA-256 ([0-9A-F]{2}:)+/),
+      remedy: expect.stringContaining('--peer-cert'),
+    });
+    expect(log).toHaveLength(1);
+    expect(log[0]).toMatch(/^127\.0\.0\.1:\d+: refused: its certificate \(SHA-256 /);
+  });
+
+  it('refuses who shows no certificate, before it has read a byte', async () => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    socket.write('{"open":"agent"}\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(JSON.parse(answer.toString())).toEqual({ error: 'it shows no certificate' });
+    socket.destroy();
+  });
+
+  it('speaks nothing older than TLS 1.3', async () => {
+    const { cert, key } = await readIdentity(filesOf('a', 'b'));
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      cert,
+      key,
+      rejectUnauthorized: false,
+      maxVersion: 'TLSv1.2',
+    });
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toMatch(/protocol version/);
+    await expect.poll(() => log.join()).toContain('no handshake');
+  });
+
+  it('is not trusted when it shows another certificate, and hears nothing then', async () => {
+    await expect(TlsSession.open(to, filesOf('a', 'c'))).rejects.toMatchObject({ code: 'TLS_PEER_UNKNOWN' });
+    await expect.poll(() => log).toHaveLength(1);
+    expect(log[0]).toContain('the connection ended before its order');
+  });
+
+  it('ties data to the session and to the certificate that opened it', async () => {
+    const own = await readIdentity(filesOf('a', 'b'));
+    const other = await readIdentity(filesOf('c', 'b'));
+    const endpoint = { host: '127.0.0.1', port };
+    const { socket, answer } = await dial(endpoint, own, { open: 'agent' });
+    const session = answer.session as string;
+    expect(session).toMatch(/^[0-9a-f]{64}$/);
+    const guessed = session.replace(/^./, (digit) => (digit === '0' ? '1' : '0'));
+    for (const [identity, token] of [
+      [own, guessed],
+      [other, session],
+    ] as const)
+      for (const open of ['data', 'alive'] as const)
+        await expect(dial(endpoint, identity, { open, session: token })).rejects.toMatchObject({
+          code: 'TLS_REFUSED',
+          message: expect.stringContaining('there is no such session'),
+        });
+    const right = await dial(endpoint, own, { open: 'data', session });
+    right.socket.destroy();
+    socket.destroy();
+    // It is over with its agent.
+    await expect
+      .poll(() => dial(endpoint, own, { open: 'alive', session }).catch((error) => error.code), {
+        timeout: 5000,
+      })
+      .toBe('TLS_REFUSED');
+  });
+
+  it('forgets a certificate when its file goes', async () => {
+    const files = filesOf('c', 'b');
+    const once = await TlsSession.open(to, files);
+    once.kill();
+    const pem = await readFile(certOf('c'));
+    await rm(certOf('c'));
+    await expect(
+      dial({ host: '127.0.0.1', port }, await readIdentity(filesOf('a', 'b')), { open: 'agent' }),
+    ).rejects.toThrow();
+    await writeFile(certOf('c'), pem);
+  });
+
+  it('ends a source that is gone without a word, and its data with it', async () => {
+    const session = await TlsSession.open(to, filesOf('a', 'b'));
+    const stream = await session.connectData();
+    const closed = once(stream, 'close');
+    session.kill();
+    await closed;
+    await expect(session.connectData()).rejects.toMatchObject({ code: 'TLS_FAILED' });
+  });
+
+  it('that is not there is told as such', async () => {
+    await listener.close();
+    await expect(TlsSession.open(to, filesOf('a', 'b'))).rejects.toMatchObject({
+      code: 'TLS_FAILED',
+      message: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+});
+
+describe('keys and certificates', () => {
+  it('are refused when others may read the key, or it is another one', async () => {
+    await expect(readIdentity({ ...filesOf('a', 'b'), key: keyOf('c') })).rejects.toMatchObject({
+      code: 'TLS_FILE',
+      message: expect.stringContaining('is not the key of'),
+    });
+    await chmod(keyOf('c'), 0o640);
+    await expect(readIdentity(filesOf('c', 'b'))).rejects.toThrow('others than its owner may read');
+    await chmod(keyOf('c'), 0o600);
+    await expect(readIdentity({ ...filesOf('a'), peerCerts: [keyOf('b')] })).rejects.toThrow(
+      'is no certificate',
+    );
+    await expect(readIdentity({ ...filesOf('a'), cert: '/nowhere' })).rejects.toThrow(
+      'cannot be read (ENOENT)',
+    );
+  });
+
+  it('are known to a journal by their paths alone', async () => {
+    process.env[AGENT_ORIGIN] = JSON.stringify({
+      host: '::ffff:10.77.0.1',
+      port: 7411,
+      tls: filesOf('b', 'a'),
+    });
+    try {
+      const other = wayBack({ hostname: 'a' } as never, 'criu');
+      expect(other).toMatchObject({ hosts: ['tls://10.77.0.1:7411'], tls: filesOf('b', 'a') });
+      expect(JSON.stringify(other)).not.toContain('PRIVATE');
+    } finally {
+      delete process.env[AGENT_ORIGIN];
+    }
+  });
+});
+
+describe('an address of TLS', () => {
+  it('has a port', () => {
+    expect(parseTls('tls://b:7411')).toEqual({ host: 'b', port: 7411 });
+    expect(parseTls('tls://[fe80::1]:7411')).toEqual({ host: 'fe80::1', port: 7411 });
+    expect(tlsName({ host: 'fe80::1', port: 1 })).toBe('tls://[fe80::1]:1');
+    for (const wrong of ['b', 'b:', 'b:70000', ':7411', 'a:b:7411', 'b:7411/x'])
+      expect(() => parseEndpoint(wrong), wrong).toThrow('is no address with a port');
+  });
+
+  it('needs certificates, and nothing that goes by ssh', () => {
+    const options: InspectOptions = { target: 'pid:1', to: 'tls://b:7411', tls: filesOf('a', 'b') };
+    expect(wayOf(options)).toMatchObject({ host: 'tls://b:7411', tls: filesOf('a', 'b') });
+    const { tls, ...bare } = options;
+    expect(() => wayOf(bare)).toThrow('needs --cert, --key and --peer-cert');
+    expect(() => wayOf({ ...options, sync: ['/srv'] })).toThrow('--sync goes by rsync over ssh');
+    expect(() => wayOf({ ...options, to: 'b' })).toThrow('b is an ssh destination');
+    expect(wayOf({ ...bare, to: 'b' })).toEqual({ host: 'b', ssh: ['ssh'], roam: ['roam'], criu: 'criu' });
+  });
+});
