@@ -1,7 +1,7 @@
 import type { Lab } from 'roam-rdma';
 
 export interface Benchmark {
-  tool: 'ib_send_bw' | 'ib_write_bw' | 'ib_read_bw' | 'ib_send_lat' | 'pre-copy';
+  tool: 'ib_send_bw' | 'ib_write_bw' | 'ib_read_bw' | 'ib_send_lat' | 'ssh' | 'tls';
   size: number;
   iterations: number;
   /** What is measured, and the column of perftest's table that holds it. */

@@ -18,7 +18,7 @@ const names = [...Object.keys(subjects), 'cost', 'blackout'];
 
 const program = new Command('npm run bench --')
   .description(
-    'compare the migratable rdma_rxe with the stock one, `roam perf` with perftest, pre-copy with ssh, a post and a completion in Node with C, or the blackout with and without RDMA',
+    'compare the migratable rdma_rxe with the stock one, `roam perf` with perftest, pre-copy with ssh and TLS, a post and a completion in Node with C, or the blackout with and without RDMA',
   )
   .argument('[subject]', names.join(' or '), 'module')
   .option('--rounds <n>', 'runs of each benchmark with each of the two', '5')
