@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { ExactReader } from '../../criu/pages/reader.js';
 import { decompress } from '../../sys/index.js';
 import type { Chooser } from './chooser.js';
-import { encodeFrame, FrameKind, HEADER, parseFrame } from './frames.js';
+import { BLOCK, encodeFrame, FrameKind, HEADER, parseFrame } from './frames.js';
 import { FrameSender, type SenderOptions } from './sender.js';
 
 /** Bytes that are taken before whoever writes has to wait: enough blocks for two compressors. */
@@ -24,7 +24,7 @@ export class FramedStream extends Duplex {
     private readonly socket: Duplex,
     options: SenderOptions = {},
   ) {
-    super({ allowHalfOpen: true, writableHighWaterMark: TAKEN });
+    super({ allowHalfOpen: true, writableHighWaterMark: TAKEN, readableHighWaterMark: BLOCK });
     this.#sender = new FrameSender(socket, options);
     // What was wrong shows where it is used: its end is an error there.
     this.on('error', () => {});
