@@ -87,8 +87,7 @@ export class Listener {
       setTimeout(() => socket.destroy(), 1000).unref();
     };
     try {
-      // Read anew for each: a file that is taken away counts at once.
-      const wrong = unpinned(socket, await fingerprints(this.options.peerCerts));
+      const wrong = unpinned(socket, await this.#peers());
       if (wrong) return refuse(wrong);
       const timer = setTimeout(() => socket.destroy(), FIRST_LINE_MS);
       const line = await readFirstLine(socket, LONGEST_LINE).finally(() => clearTimeout(timer));
@@ -107,9 +106,15 @@ export class Listener {
       if (path === undefined) return refuse('its agent takes no data');
       this.#passOn(socket, path, say);
     } catch (error) {
-      this.options.log(`${from}: hung up on: ${(error as Error).message}`);
+      this.options.log(`${from}: nothing came of it: ${(error as Error).message}`);
       socket.destroy();
     }
+  }
+
+  /** Read anew for each connection: a file that is taken away counts at once, and for no other host. */
+  async #peers(): Promise<Set<string>> {
+    const read = await Promise.allSettled(this.options.peerCerts.map((path) => fingerprints([path])));
+    return new Set(read.flatMap((one) => (one.status === 'fulfilled' ? [...one.value] : [])));
   }
 
   #startAgent(socket: TLSSocket, fingerprint: string, say: (answer: TlsAnswer) => void): void {

@@ -175,16 +175,15 @@ describe('a listener of TLS', () => {
       .toBe('TLS_REFUSED');
   });
 
-  it('forgets a certificate when its file goes', async () => {
-    const files = filesOf('c', 'b');
-    const once = await TlsSession.open(to, files);
-    once.kill();
+  it('forgets a certificate when its file goes, and no other', async () => {
+    const [own, other] = [await readIdentity(filesOf('a', 'b')), await readIdentity(filesOf('c', 'b'))];
+    const endpoint = { host: '127.0.0.1', port };
     const pem = await readFile(certOf('c'));
     await rm(certOf('c'));
-    await expect(
-      dial({ host: '127.0.0.1', port }, await readIdentity(filesOf('a', 'b')), { open: 'agent' }),
-    ).rejects.toThrow();
+    await expect(dial(endpoint, other, { open: 'agent' })).rejects.toMatchObject({ code: 'TLS_REFUSED' });
+    (await dial(endpoint, own, { open: 'agent' })).socket.destroy();
     await writeFile(certOf('c'), pem);
+    (await dial(endpoint, other, { open: 'agent' })).socket.destroy();
   });
 
   it('ends a source that is gone without a word, and its data with it', async () => {
