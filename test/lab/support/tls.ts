@@ -15,7 +15,12 @@ export const certificates = (own = 'own'): string[] => [
 ];
 
 const NO_SSH = `nft -f - <<'END'
-table inet nossh { chain i { type filter hook input priority -300; iifname "eth0" tcp dport 22 drop; } }
+table inet nossh {
+  chain i {
+    type filter hook input priority -300
+    iifname "eth0" tcp dport 22 drop
+  }
+}
 END`;
 
 /** Makes pairs on a and b, one more on a that nobody knows, and a listener on each. */
