@@ -3,6 +3,7 @@ import type { AgentClient } from './agent/client.js';
 import { clock } from './agent/facts.js';
 import { reach } from './agent/reach.js';
 import type { Space } from './agent/space.js';
+import type { Way } from './agent/transport.js';
 import { type AskedHost, askPeerHosts, canBeAsked, type PeerReach } from './peers.js';
 import type { SourceFacts } from './source.js';
 
@@ -28,39 +29,32 @@ export interface ClockDifference {
   error: number;
 }
 
-/** Hosts of peers, and how they are reached. */
-export interface PeerHosts {
-  hosts: string[];
-  ssh: string[];
-  remoteRoam: string[];
-}
-
-/** @param carried Files that the destination lacks. */
+/** @param carried Files that the destination lacks. @param peerHosts Hosts that may have peers. */
 export async function askFit(
   source: SourceFacts,
   agent: AgentClient,
   carried: string[],
-  { hosts, ssh, remoteRoam }: PeerHosts,
+  peerHosts: Way[],
 ): Promise<Fit> {
   const { cpu, rdma, files } = source;
   const travelling = files.files.filter(({ path, writable }) => writable || carried.includes(path));
   const difference = await clockDifference(agent);
   const asked = source.rdma.peers.filter(canBeAsked);
   const none = asked.length === 0;
-  const [lackingCpu, devices, space, here, there, peerHosts] = await Promise.all([
+  const [lackingCpu, devices, space, here, there, hosts] = await Promise.all([
     cpu === undefined ? undefined : agent.request('cpu', { description: cpu }),
     rdma.peers.length > 0 ? agent.request('routes', { addresses: rdma.peers }) : [],
     travelling.length > 0 ? agent.request('space', { paths: travelling.map(({ path }) => path) }) : [],
     reach(asked),
     none ? [] : agent.request('reach', { addresses: asked }),
-    askPeerHosts(hosts, ssh, remoteRoam),
+    askPeerHosts(peerHosts),
   ]);
   return {
     ...(lackingCpu === undefined ? {} : { lackingCpu }),
     clock: difference,
     peers: rdma.peers.map((ip, i) => ({ ip, dev: devices[i] ?? null })),
     reach: asked.map((ip, i) => ({ ip, here: here[i], there: there[i] })),
-    asked: peerHosts,
+    asked: hosts,
     carried: space.map((place, i) => ({ ...place, bytes: travelling[i]?.size ?? 0 })),
   };
 }

@@ -32,7 +32,7 @@ export async function inspect(
   options: InspectOptions,
   keep: (agent: AgentClient) => void,
 ): Promise<Inspected> {
-  const { ip, ssh = ['ssh'], remoteRoam = ['roam'], criu = 'criu' } = options;
+  const { ip, criu = 'criu' } = options;
   const way = wayOf(options);
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto' } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
@@ -47,7 +47,7 @@ export async function inspect(
   if (read.status === 'rejected') throw read.reason;
   if (connected.status === 'rejected') throw connected.reason;
   const [source, agent] = [read.value, connected.value];
-  const peerHosts = { hosts: peers, ssh, remoteRoam };
+  const peerHosts = peers.map((host) => ({ ...way, host }));
   const result = await preflight(source, agent, {
     tcpClose,
     carryLimit,

@@ -3,6 +3,7 @@ import { AgentClient } from './agent/client.js';
 import type { PeerHost } from './agent/peer-host.js';
 import type { HostFacts } from './agent/protocol.js';
 import type { Reach } from './agent/reach.js';
+import type { Way } from './agent/transport.js';
 import type { Fit } from './fit.js';
 import type { SourceFacts } from './source.js';
 import type { PeerFacts } from './types.js';
@@ -32,12 +33,13 @@ export type AskedHost = { host: string } & ({ facts: PeerHost } | { failure: str
 /** Link-local addresses need a device beside them; they are in the same network anyhow. */
 export const canBeAsked = (ip: string): boolean => !/^(fe[89ab][\da-f]:|127\.|::1$)/i.test(ip);
 
-/** Asks hosts over ssh which module they run. One that cannot be asked keeps nobody else from answering. */
-export function askPeerHosts(hosts: string[], ssh: string[], roam: string[]): Promise<AskedHost[]> {
+/** Asks hosts which module they run. One that cannot be asked keeps nobody else from answering. */
+export function askPeerHosts(ways: Way[]): Promise<AskedHost[]> {
   return Promise.all(
-    hosts.map(async (host): Promise<AskedHost> => {
+    ways.map(async (way): Promise<AskedHost> => {
+      const { host } = way;
       try {
-        await using agent = await AgentClient.connect(host, ssh, roam, 'criu');
+        await using agent = await AgentClient.connect(way);
         return { host, facts: await agent.request('peerHost', {}) };
       } catch (error) {
         return { host, failure: (error as Error).message };

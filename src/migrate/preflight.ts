@@ -3,8 +3,9 @@ import { basename } from 'node:path';
 import type { AgentClient } from './agent/client.js';
 import { DIRECTORY, MISSING } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
+import type { Way } from './agent/transport.js';
 import { bySeverity, Findings } from './findings.js';
-import { askFit, type PeerHosts } from './fit.js';
+import { askFit } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
 import { judgeCompression } from './judge-compress.js';
 import { judgeFit } from './judge-fit.js';
@@ -26,7 +27,8 @@ export interface PreflightOptions {
   /** What rsync brings to the destination need not be there yet. */
   sync: string[];
   postCopy: boolean;
-  peerHosts: PeerHosts;
+  /** Hosts that may have peers. */
+  peerHosts: Way[];
   compress: CompressMode;
 }
 

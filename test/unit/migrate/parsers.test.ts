@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCidr } from '../../../src/migrate/address.js';
-import { shellQuote } from '../../../src/migrate/agent/client.js';
+import { shellQuote } from '../../../src/migrate/agent/transport.js';
 import { lockTables } from '../../../src/migrate/dump.js';
 import { gidOf } from '../../../src/migrate/gid.js';
 import { mappedFiles, parseFate, parseStat, statusBytes } from '../../../src/migrate/proc.js';
