@@ -31,7 +31,7 @@ struct built {
  * Builds the context of a checked image on a device.  uverbs hands out the
  * lowest free handle, so the handles 0 to the highest are first filled with
  * PDs; then each object is created where the PD that holds its handle was
- * freed, CQs before MRs before QPs; the PDs that were PDs stay, the rest goes.
+ * freed, what others refer to first; the PDs that were PDs stay, the rest goes.
  * fds are the descriptor images of the context: of its event files the dump has
  * only those that an object reports to.
  * Returns 0 or a negative errno, the reason logged and nothing left behind.
@@ -40,7 +40,7 @@ int build_context(const struct img_ctx_view *view, const struct img_fd *fds, siz
 		  const struct rxe_device *device, struct built *out);
 void built_free(struct built *built);
 
-/* ---- between build.c and build_qp.c ---- */
+/* ---- between build.c, build_qp.c and build_more.c ---- */
 
 struct build {
 	int fd;
@@ -62,5 +62,10 @@ int build_note_queue(struct build *b, const struct roam_rxe_rec *rec, const char
 int build_event_file(const struct build *b, uint32_t kind, uint64_t id);
 
 int build_qp(struct build *b, const struct roam_rxe_qp *qp);
+
+/* build_more.c */
+int build_srq(struct build *b, const struct roam_rxe_srq *srq);
+int build_ah(struct build *b, const struct roam_rxe_ah *ah);
+int build_mw(struct build *b, const struct roam_rxe_mw *mw);
 
 #endif /* ROAM_PLUGIN_BUILD_H */

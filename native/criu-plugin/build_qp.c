@@ -57,6 +57,32 @@ static int modify(struct build *b, const struct roam_rxe_qp *qp, struct ib_uverb
 	return ret;
 }
 
+/* What an application gives at a transition, by the type of the QP. */
+struct masks {
+	uint32_t init, rtr, rts;
+};
+
+static struct masks masks_of(uint32_t qp_type)
+{
+	struct masks masks = {
+		.init = IBV_QP_PKEY_INDEX | IBV_QP_PORT,
+		.rts = IBV_QP_SQ_PSN,
+	};
+
+	if (qp_type == IBV_QPT_UD) {
+		masks.init |= IBV_QP_QKEY;
+		return masks;
+	}
+	masks.init |= IBV_QP_ACCESS_FLAGS;
+	masks.rtr = IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN;
+	if (qp_type == IBV_QPT_RC) {
+		masks.rtr |= IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
+		masks.rts |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+			     IBV_QP_MAX_QP_RD_ATOMIC;
+	}
+	return masks;
+}
+
 /* By the transitions that an application takes.  RESTORE_QP goes on from there
  * to SQD and SQE, and to ERR from RESET. */
 static int bring_to_state(struct build *b, const struct roam_rxe_qp *qp)
@@ -78,25 +104,24 @@ static int bring_to_state(struct build *b, const struct roam_rxe_qp *qp)
 		.retry_cnt = (uint8_t)qp->retry_cnt,
 		.rnr_retry = (uint8_t)qp->rnr_retry,
 	};
+	struct masks masks = masks_of(qp->qp_type);
 	int ret;
 
 	if (qp->state == IBV_QPS_RESET || qp->state == IBV_QPS_ERR)
 		return 0;
 	cmd.qp_state = IBV_QPS_INIT;
-	ret = modify(b, qp, &cmd, IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
+	ret = modify(b, qp, &cmd, masks.init);
 	if (ret || qp->state == IBV_QPS_INIT)
 		return ret;
-	ret = set_address(b, qp, &cmd.dest);
+	ret = masks.rtr & IBV_QP_AV ? set_address(b, qp, &cmd.dest) : 0;
 	if (ret)
 		return ret;
 	cmd.qp_state = IBV_QPS_RTR;
-	ret = modify(b, qp, &cmd, IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
-				  IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
+	ret = modify(b, qp, &cmd, masks.rtr);
 	if (ret || qp->state == IBV_QPS_RTR)
 		return ret;
 	cmd.qp_state = IBV_QPS_RTS;
-	return modify(b, qp, &cmd, IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
-				   IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+	return modify(b, qp, &cmd, masks.rts);
 }
 
 static int create(struct build *b, const struct roam_rxe_qp *qp, struct uverbs_qp *made)
@@ -106,6 +131,7 @@ static int create(struct build *b, const struct roam_rxe_qp *qp, struct uverbs_q
 		.pd_handle = qp->pd_handle,
 		.send_cq = qp->send_cq,
 		.recv_cq = qp->recv_cq,
+		.srq = qp->srq,
 		.type = qp->qp_type,
 		.sq_sig_all = qp->sq_sig_all,
 		.async_fd = build_event_file(b, IMG_FD_ASYNC, qp->async),

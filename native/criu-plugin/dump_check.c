@@ -17,7 +17,7 @@
 static void name_object(pid_t pid, const char *device, const struct roam_rxe_unsupported *object)
 {
 	if (object->type == ROAM_RXE_T_QP)
-		pr_err("process %d can't be moved: of its objects on %s, %s QP %u is not supported (RC QPs are)",
+		pr_err("process %d can't be moved: of its objects on %s, %s QP %u is not supported (RC, UC and UD QPs are)",
 		       pid, device, rxe_client_qp_type_name(object->detail), object->id);
 	else
 		pr_err("process %d can't be moved: of its objects on %s, %s %u (handle %u) is not supported",

@@ -172,6 +172,13 @@ static int scan_table(const char *device, uint32_t port, const struct ifaddrs *a
 	return ret < 0 && ret != -ENOENT ? ret : best;
 }
 
+int gid_at(const char *device, uint32_t port, int index, uint8_t gid[16])
+{
+	int ret = read_gid(device, port, index, gid);
+
+	return ret < 0 ? ret : ret ? 0 : -ENOENT;
+}
+
 int gid_choose(const char *device, uint32_t port, const uint8_t sgid[16], const uint8_t dgid[16])
 {
 	const struct timespec pause = { .tv_nsec = GID_WAIT_STEP_MS * 1000000L };

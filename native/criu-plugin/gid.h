@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* gid.h: the source GID of a restored QP. */
+/* gid.h: the source GID of a restored QP or AH. */
 #ifndef ROAM_PLUGIN_GID_H
 #define ROAM_PLUGIN_GID_H
 
@@ -10,5 +10,8 @@
  * else the device's own RoCE v2 GID of dgid's family, in dgid's subnet if there
  * is one.  -ENOENT: the device has no such address; or another negative errno. */
 int gid_choose(const char *device, uint32_t port, const uint8_t sgid[16], const uint8_t dgid[16]);
+
+/* The RoCE v2 GID at an index; -ENOENT: there is none. */
+int gid_at(const char *device, uint32_t port, int index, uint8_t gid[16]);
 
 #endif /* ROAM_PLUGIN_GID_H */

@@ -63,6 +63,7 @@ static uint64_t record_size(const struct roam_rxe_rec *rec)
 {
 	const struct roam_rxe_file *file = (const void *)rec;
 	const struct roam_rxe_cq *cq = (const void *)rec;
+	const struct roam_rxe_srq *srq = (const void *)rec;
 	const struct roam_rxe_qp *qp = (const void *)rec;
 
 	switch (rec->type) {
@@ -80,6 +81,14 @@ static uint64_t record_size(const struct roam_rxe_rec *rec)
 		if (rec->len < sizeof(*cq) || cq->q.buf_size > rec->len)
 			return 0;
 		return sizeof(*cq) + cq->q.buf_size;
+	case ROAM_RXE_T_SRQ:
+		if (rec->len < sizeof(*srq) || srq->q.buf_size > rec->len)
+			return 0;
+		return sizeof(*srq) + srq->q.buf_size;
+	case ROAM_RXE_T_AH:
+		return sizeof(struct roam_rxe_ah);
+	case ROAM_RXE_T_MW:
+		return sizeof(struct roam_rxe_mw);
 	case ROAM_RXE_T_QP:
 		if (rec->len < sizeof(*qp) || qp->sq.buf_size > rec->len ||
 		    qp->rq.buf_size > rec->len || qp->recv_wqe_len > rec->len)
@@ -93,8 +102,7 @@ static uint64_t record_size(const struct roam_rxe_rec *rec)
 
 static bool has_handle(uint32_t type)
 {
-	return type == ROAM_RXE_T_PD || type == ROAM_RXE_T_CQ || type == ROAM_RXE_T_MR ||
-	       type == ROAM_RXE_T_QP;
+	return type != ROAM_RXE_T_COMP_CHANNEL && type != ROAM_RXE_T_ASYNC;
 }
 
 static int check_record(const struct roam_rxe_dump_hdr *dump, const struct roam_rxe_rec *rec,
@@ -194,8 +202,9 @@ static int check_events(const struct roam_rxe_dump_hdr *dump, const struct roam_
 	for (i = 0; i < file->event_count; i++)
 		if (events[i].handle != IMG_NO_HANDLE &&
 		    !names(dump, table, events[i].handle, ROAM_RXE_T_QP) &&
-		    !names(dump, table, events[i].handle, ROAM_RXE_T_CQ))
-			REFUSE("an unread event names a QP or CQ that is not in it");
+		    !names(dump, table, events[i].handle, ROAM_RXE_T_CQ) &&
+		    !names(dump, table, events[i].handle, ROAM_RXE_T_SRQ))
+			REFUSE("an unread event names a QP, CQ or SRQ that is not in it");
 	return 0;
 }
 
@@ -203,15 +212,24 @@ static int check_references(const struct roam_rxe_dump_hdr *dump,
 			    const struct roam_rxe_rec **table, const struct roam_rxe_rec *rec,
 			    const char **why)
 {
+	const struct roam_rxe_srq *srq = (const void *)rec;
+	const struct roam_rxe_ah *ah = (const void *)rec;
 	const struct roam_rxe_mr *mr = (const void *)rec;
+	const struct roam_rxe_mw *mw = (const void *)rec;
 	const struct roam_rxe_qp *qp = (const void *)rec;
 
-	if (rec->type == ROAM_RXE_T_MR && !names(dump, table, mr->pd_handle, ROAM_RXE_T_PD))
-		REFUSE("an MR names a PD that is not in it");
+	if ((rec->type == ROAM_RXE_T_MR && !names(dump, table, mr->pd_handle, ROAM_RXE_T_PD)) ||
+	    (rec->type == ROAM_RXE_T_MW && !names(dump, table, mw->pd_handle, ROAM_RXE_T_PD)) ||
+	    (rec->type == ROAM_RXE_T_AH && !names(dump, table, ah->pd_handle, ROAM_RXE_T_PD)) ||
+	    (rec->type == ROAM_RXE_T_SRQ && !names(dump, table, srq->pd_handle, ROAM_RXE_T_PD)))
+		REFUSE("an MR, MW, AH or SRQ names a PD that is not in it");
 	if (rec->type == ROAM_RXE_T_QP && (!names(dump, table, qp->pd_handle, ROAM_RXE_T_PD) ||
 					   !names(dump, table, qp->send_cq, ROAM_RXE_T_CQ) ||
 					   !names(dump, table, qp->recv_cq, ROAM_RXE_T_CQ)))
 		REFUSE("a QP names a PD or CQ that is not in it");
+	if (rec->type == ROAM_RXE_T_QP && qp->srq != IMG_NO_HANDLE &&
+	    !names(dump, table, qp->srq, ROAM_RXE_T_SRQ))
+		REFUSE("a QP names an SRQ that is not in it");
 	if (rec->type == ROAM_RXE_T_ASYNC)
 		return check_events(dump, table, (const void *)rec, why);
 	return 0;

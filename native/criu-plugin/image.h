@@ -63,6 +63,9 @@ static_assert(sizeof(struct roam_rxe_dump_hdr) == 96, "dump layout");
 static_assert(sizeof(struct roam_rxe_rec) == 24, "dump layout");
 static_assert(sizeof(struct roam_rxe_queue) == 32, "dump layout");
 static_assert(sizeof(struct roam_rxe_cq) % 8 == 0, "dump layout");
+static_assert(sizeof(struct roam_rxe_srq) == 88, "dump layout");
+static_assert(sizeof(struct roam_rxe_ah) == 88, "dump layout");
+static_assert(sizeof(struct roam_rxe_mw) == 72, "dump layout");
 static_assert(sizeof(struct roam_rxe_qp) % 8 == 0, "dump layout");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "images are little endian");
 
@@ -84,7 +87,7 @@ const struct roam_rxe_rec *img_next_record(const struct roam_rxe_dump_hdr *dump,
 /* Every object of a checked dump by its handle: *table has max_handle + 1
  * entries, NULL where no object is, and is free()d by the caller; NULL for a
  * dump without objects.  Refuses two objects with one handle, and references
- * to a PD or CQ that is not there.  0, -ENOMEM, or -EINVAL with *why set. */
+ * to a PD, CQ or SRQ that is not there.  0, -ENOMEM, or -EINVAL with *why set. */
 int img_index_handles(const struct roam_rxe_dump_hdr *dump, const struct roam_rxe_rec ***table,
 		      const char **why);
 

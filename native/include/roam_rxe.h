@@ -19,9 +19,9 @@
 
 #include <linux/types.h>
 
-#define ROAM_RXE_ABI_VERSION	4
+#define ROAM_RXE_ABI_VERSION	5
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
-#define ROAM_RXE_DUMP_VERSION	4
+#define ROAM_RXE_DUMP_VERSION	5
 
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
@@ -33,6 +33,7 @@ enum roam_rxe_object {
 	ROAM_RXE_OBJECT_WATCH,		/* enum roam_rxe_watch_method */
 	ROAM_RXE_OBJECT_TRACK,		/* enum roam_rxe_track_method */
 	ROAM_RXE_OBJECT_HOLD,		/* enum roam_rxe_hold_method */
+	ROAM_RXE_OBJECT_RESTORE_MORE,	/* enum roam_rxe_restore_more_method */
 };
 
 enum roam_rxe_method {
@@ -54,6 +55,12 @@ enum roam_rxe_restore_method {
 	ROAM_RXE_METHOD_RESTORE_QP,		/* HANDLE (QP), REQ: roam_rxe_buf (one record) */
 	ROAM_RXE_METHOD_PIN,			/* FD (the uverbs file itself) */
 	ROAM_RXE_METHOD_RESTORE_ASYNC,		/* FD (async event file), REQ: roam_rxe_buf (one record) */
+};
+
+enum roam_rxe_restore_more_method {
+	ROAM_RXE_METHOD_RESTORE_SRQ = ROAM_RXE_NS,	/* HANDLE (SRQ), REQ: roam_rxe_buf (one record) */
+	ROAM_RXE_METHOD_RESTORE_AH,		/* HANDLE (AH), REQ: roam_rxe_buf (one record) */
+	ROAM_RXE_METHOD_RESTORE_MW,		/* HANDLE (MW), REQ: roam_rxe_buf (one record) */
 };
 
 enum roam_rxe_watch_method {
@@ -274,7 +281,7 @@ struct roam_rxe_file {		/* COMP_CHANNEL, ASYNC */
 
 struct roam_rxe_event {		/* unread in an async event file */
 	__u32 type;		/* enum ib_event_type */
-	__u32 handle;		/* of the QP or CQ that it is about; ~0: of none */
+	__u32 handle;		/* of the QP, CQ or SRQ that it is about; ~0: of none */
 	__u32 port;		/* when of none */
 	__u32 reserved;
 };
@@ -291,6 +298,43 @@ struct roam_rxe_cq {
 	__u32 comp_events_pending;	/* unread in the channel */
 	struct roam_rxe_queue q;
 	/* q.buf_size bytes */
+};
+
+struct roam_rxe_srq {
+	struct roam_rxe_rec rec;
+	__u32 srq_num;
+	__u32 pd_handle;
+	__u32 max_wr, max_sge;	/* to ask for at creation */
+	__u32 limit;		/* armed: the event comes below it; 0: not armed */
+	__u32 events_reported;
+	__u64 async;		/* as in roam_rxe_cq */
+	struct roam_rxe_queue q;
+	/* q.buf_size bytes */
+};
+
+struct roam_rxe_ah {
+	struct roam_rxe_rec rec;
+	__u32 ah_num;		/* that user space puts in its send requests */
+	__u32 pd_handle;
+	__u32 port_num;
+	__u32 flow_label, sgid_index, hop_limit, traffic_class;
+	__u32 reserved;
+	__u8  dgid[16];
+	__u8  sgid[16];
+};
+
+struct roam_rxe_mw {
+	struct roam_rxe_rec rec;
+	__u32 pd_handle;
+	__u32 mw_type;		/* enum ib_mw_type */
+	__u32 rkey;		/* as it is now: a bind changes its last byte */
+	__u32 state;
+	__u32 access;
+	__u32 mr_lkey;		/* of the MR that it is bound to; 0: none */
+	__u32 qpn;		/* type 2: of the QP that it is bound to; 0: none */
+	__u32 reserved;
+	__u64 addr;
+	__u64 length;
 };
 
 struct roam_rxe_mr {
@@ -359,7 +403,7 @@ struct roam_rxe_qp {
 	__u32 epoch;		/* counts this QP's stops: told in NAK-stopped and Resume */
 	__u32 peer_epoch;	/* the last one that the peer's Resume told */
 	__u32 nak_epoch;	/* 24 bits, of the stop that the peer's NAK-stopped told, while PAUSED */
-	__u32 reserved;
+	__u32 srq;		/* uverbs handle; ~0: none, and an rq of its own */
 	struct roam_rxe_queue sq, rq;
 	/* roam_rxe_res[res_count], recv_wqe_len bytes (padded to 8),
 	 * sq.buf_size bytes (padded to 8), rq.buf_size bytes */
@@ -375,7 +419,7 @@ struct roam_rxe_restore {
 /* The number that the next object of that type in this context gets.
  * -EBUSY at its creation when it is taken on this device. */
 struct roam_rxe_number {
-	__u32 type;		/* ROAM_RXE_T_QP: QPN; ROAM_RXE_T_MR: lkey */
+	__u32 type;		/* enum roam_rxe_type: QP: QPN; MR: lkey; SRQ and AH: number; MW: rkey */
 	__u32 number;
 };
 

@@ -175,13 +175,13 @@ int rxe_client_restore_number(int fd, uint32_t type, uint32_t number)
 	return run_request(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_NUMBER, &req, sizeof(req));
 }
 
-static int restore_object(int fd, enum roam_rxe_restore_method method, uint32_t handle,
+static int restore_object(int fd, enum roam_rxe_object object, uint16_t method, uint32_t handle,
 			  const void *record, size_t len)
 {
 	struct roam_rxe_buf req = { .addr = (uintptr_t)record, .len = len };
 	struct uverbs_cmd cmd;
 
-	uverbs_cmd_init(&cmd, ROAM_RXE_OBJECT_RESTORE, method);
+	uverbs_cmd_init(&cmd, object, method);
 	uverbs_cmd_handle(&cmd, ROAM_RXE_ATTR_HANDLE, handle);
 	uverbs_cmd_in(&cmd, ROAM_RXE_ATTR_REQ, &req, sizeof(req));
 	return uverbs_cmd_run(fd, &cmd);
@@ -189,17 +189,35 @@ static int restore_object(int fd, enum roam_rxe_restore_method method, uint32_t 
 
 int rxe_client_restore_cq(int fd, uint32_t handle, const void *record, size_t len)
 {
-	return restore_object(fd, ROAM_RXE_METHOD_RESTORE_CQ, handle, record, len);
+	return restore_object(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_CQ, handle, record, len);
 }
 
 int rxe_client_restore_mr(int fd, uint32_t handle, const void *record, size_t len)
 {
-	return restore_object(fd, ROAM_RXE_METHOD_RESTORE_MR, handle, record, len);
+	return restore_object(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_MR, handle, record, len);
 }
 
 int rxe_client_restore_qp(int fd, uint32_t handle, const void *record, size_t len)
 {
-	return restore_object(fd, ROAM_RXE_METHOD_RESTORE_QP, handle, record, len);
+	return restore_object(fd, ROAM_RXE_OBJECT_RESTORE, ROAM_RXE_METHOD_RESTORE_QP, handle, record, len);
+}
+
+int rxe_client_restore_srq(int fd, uint32_t handle, const void *record, size_t len)
+{
+	return restore_object(fd, ROAM_RXE_OBJECT_RESTORE_MORE, ROAM_RXE_METHOD_RESTORE_SRQ, handle,
+			      record, len);
+}
+
+int rxe_client_restore_ah(int fd, uint32_t handle, const void *record, size_t len)
+{
+	return restore_object(fd, ROAM_RXE_OBJECT_RESTORE_MORE, ROAM_RXE_METHOD_RESTORE_AH, handle,
+			      record, len);
+}
+
+int rxe_client_restore_mw(int fd, uint32_t handle, const void *record, size_t len)
+{
+	return restore_object(fd, ROAM_RXE_OBJECT_RESTORE_MORE, ROAM_RXE_METHOD_RESTORE_MW, handle,
+			      record, len);
 }
 
 int rxe_client_restore_async(int fd, int event_fd, const void *record, size_t len)

@@ -67,7 +67,10 @@ int rxe_client_restore_number(int fd, uint32_t type, uint32_t number);
 int rxe_client_restore_cq(int fd, uint32_t handle, const void *record, size_t len);
 int rxe_client_restore_mr(int fd, uint32_t handle, const void *record, size_t len);
 int rxe_client_restore_qp(int fd, uint32_t handle, const void *record, size_t len);
-/* Puts the unread events back, when the QPs and CQs that they are about are there. */
+int rxe_client_restore_srq(int fd, uint32_t handle, const void *record, size_t len);
+int rxe_client_restore_ah(int fd, uint32_t handle, const void *record, size_t len);
+int rxe_client_restore_mw(int fd, uint32_t handle, const void *record, size_t len);
+/* Puts the unread events back, when the QPs, CQs and SRQs that they are about are there. */
 int rxe_client_restore_async(int fd, int event_fd, const void *record, size_t len);
 
 /* Pins the memory of every MR of the context; fd was taken from its owner. */

@@ -136,6 +136,71 @@ int uverbs_reg_mr(int fd, const struct uverbs_mr_init *init, struct uverbs_mr *m
 	return ret;
 }
 
+int uverbs_create_srq(int fd, const struct uverbs_srq_init *init, struct uverbs_srq *srq)
+{
+	uint32_t limit = 0, max_wr, max_sge;
+	struct rxe_create_srq_resp uhw = { 0 };
+	struct uverbs_cmd cmd;
+	unsigned int at;
+	int ret;
+
+	*srq = (struct uverbs_srq){ 0 };
+	uverbs_cmd_init(&cmd, UVERBS_OBJECT_SRQ, UVERBS_METHOD_SRQ_CREATE);
+	at = uverbs_cmd_new(&cmd, UVERBS_ATTR_CREATE_SRQ_HANDLE);
+	uverbs_cmd_handle(&cmd, UVERBS_ATTR_CREATE_SRQ_PD_HANDLE, init->pd_handle);
+	uverbs_cmd_in64(&cmd, UVERBS_ATTR_CREATE_SRQ_TYPE, IB_UVERBS_SRQT_BASIC);
+	uverbs_cmd_in64(&cmd, UVERBS_ATTR_CREATE_SRQ_USER_HANDLE, init->user_handle);
+	uverbs_cmd_in(&cmd, UVERBS_ATTR_CREATE_SRQ_MAX_WR, &init->max_wr, sizeof(init->max_wr));
+	uverbs_cmd_in(&cmd, UVERBS_ATTR_CREATE_SRQ_MAX_SGE, &init->max_sge, sizeof(init->max_sge));
+	uverbs_cmd_in(&cmd, UVERBS_ATTR_CREATE_SRQ_LIMIT, &limit, sizeof(limit));
+	if (init->async_fd >= 0)
+		uverbs_cmd_fd(&cmd, UVERBS_ATTR_CREATE_SRQ_EVENT_FD, init->async_fd);
+	uverbs_cmd_out(&cmd, UVERBS_ATTR_CREATE_SRQ_RESP_MAX_WR, &max_wr, sizeof(max_wr));
+	uverbs_cmd_out(&cmd, UVERBS_ATTR_CREATE_SRQ_RESP_MAX_SGE, &max_sge, sizeof(max_sge));
+	uverbs_cmd_out(&cmd, UVERBS_ATTR_UHW_OUT, &uhw, sizeof(uhw));
+	ret = uverbs_cmd_run(fd, &cmd);
+	if (ret)
+		return ret;
+	srq->handle = (uint32_t)uverbs_cmd_created(&cmd, at);
+	srq->number = uhw.srq_num;
+	srq->queue = queue_map(&uhw.mi);
+	return 0;
+}
+
+int uverbs_create_ah(int fd, uint64_t user_handle, uint32_t pd_handle,
+		     const struct ib_uverbs_ah_attr *attr, struct uverbs_ah *ah)
+{
+	struct ib_uverbs_create_ah req = {
+		.user_handle = user_handle,
+		.pd_handle = pd_handle,
+		.attr = *attr,
+	};
+	struct ib_uverbs_create_ah_resp resp = { 0 };
+	struct rxe_create_ah_resp uhw = { 0 };
+	struct uverbs_cmd cmd;
+	int ret;
+
+	init_write(&cmd, IB_USER_VERBS_CMD_CREATE_AH, &req, sizeof(req), &resp, sizeof(resp));
+	uverbs_cmd_out(&cmd, UVERBS_ATTR_UHW_OUT, &uhw, sizeof(uhw));
+	ret = uverbs_cmd_run(fd, &cmd);
+	*ah = (struct uverbs_ah){ .handle = resp.ah_handle, .number = uhw.ah_num };
+	return ret;
+}
+
+int uverbs_alloc_mw(int fd, uint32_t pd_handle, uint8_t type, uint32_t *handle, uint32_t *rkey)
+{
+	struct ib_uverbs_alloc_mw req = { .pd_handle = pd_handle, .mw_type = type };
+	struct ib_uverbs_alloc_mw_resp resp = { 0 };
+	struct uverbs_cmd cmd;
+	int ret;
+
+	init_write(&cmd, IB_USER_VERBS_CMD_ALLOC_MW, &req, sizeof(req), &resp, sizeof(resp));
+	ret = uverbs_cmd_run(fd, &cmd);
+	*handle = resp.mw_handle;
+	*rkey = resp.rkey;
+	return ret;
+}
+
 int uverbs_create_qp(int fd, const struct uverbs_qp_init *init, struct uverbs_qp *qp)
 {
 	uint32_t flags = init->sq_sig_all ? IB_UVERBS_QP_CREATE_SQ_SIG_ALL : 0;
@@ -150,6 +215,8 @@ int uverbs_create_qp(int fd, const struct uverbs_qp_init *init, struct uverbs_qp
 	uverbs_cmd_handle(&cmd, UVERBS_ATTR_CREATE_QP_PD_HANDLE, init->pd_handle);
 	uverbs_cmd_handle(&cmd, UVERBS_ATTR_CREATE_QP_SEND_CQ_HANDLE, init->send_cq);
 	uverbs_cmd_handle(&cmd, UVERBS_ATTR_CREATE_QP_RECV_CQ_HANDLE, init->recv_cq);
+	if (init->srq != UVERBS_NO_HANDLE)
+		uverbs_cmd_handle(&cmd, UVERBS_ATTR_CREATE_QP_SRQ_HANDLE, init->srq);
 	uverbs_cmd_in64(&cmd, UVERBS_ATTR_CREATE_QP_USER_HANDLE, init->user_handle);
 	uverbs_cmd_in(&cmd, UVERBS_ATTR_CREATE_QP_CAP, &init->cap, sizeof(init->cap));
 	uverbs_cmd_in64(&cmd, UVERBS_ATTR_CREATE_QP_TYPE, init->type);

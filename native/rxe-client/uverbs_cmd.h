@@ -66,9 +66,39 @@ struct uverbs_mr {
 
 int uverbs_reg_mr(int fd, const struct uverbs_mr_init *init, struct uverbs_mr *mr);
 
+struct uverbs_srq_init {
+	uint64_t user_handle;
+	uint32_t pd_handle;
+	uint32_t max_wr, max_sge;
+	int async_fd;		/* -1: the context's default */
+};
+
+struct uverbs_srq {
+	uint32_t handle;
+	uint32_t number;
+	struct uverbs_queue_map queue;
+};
+
+int uverbs_create_srq(int fd, const struct uverbs_srq_init *init, struct uverbs_srq *srq);
+
+struct uverbs_ah {
+	uint32_t handle;
+	uint32_t number;
+};
+
+/* attr: RoCE, so with a global route. */
+int uverbs_create_ah(int fd, uint64_t user_handle, uint32_t pd_handle,
+		     const struct ib_uverbs_ah_attr *attr, struct uverbs_ah *ah);
+
+/* type: enum ibv_mw_type */
+int uverbs_alloc_mw(int fd, uint32_t pd_handle, uint8_t type, uint32_t *handle, uint32_t *rkey);
+
+#define UVERBS_NO_HANDLE 0xffffffffu
+
 struct uverbs_qp_init {
 	uint64_t user_handle;
 	uint32_t pd_handle, send_cq, recv_cq;
+	uint32_t srq;		/* UVERBS_NO_HANDLE: none */
 	uint32_t type;		/* enum ib_uverbs_qp_type */
 	bool sq_sig_all;
 	int async_fd;		/* -1: the context's default */

@@ -11,7 +11,7 @@
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 
-#define UVERBS_CMD_MAX_ATTRS 12
+#define UVERBS_CMD_MAX_ATTRS 14
 
 struct uverbs_cmd {
 	_Alignas(struct ib_uverbs_ioctl_hdr) unsigned char

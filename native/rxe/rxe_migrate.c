@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Lifetimes of what live migration adds to the module, its devices, contexts
- * and QPs, and the sysctls net.rdma_rxe.last_qpn, last_mrn, max_hold_ms, key
+ * and QPs, and the sysctls net.rdma_rxe.last_qpn and its like, max_hold_ms, key
  * and key_id.
  */
 #include <linux/sched/mm.h>
@@ -15,11 +15,28 @@ static LIST_HEAD(rxe_migr_devs);
 static DEFINE_MUTEX(rxe_migr_devs_lock);
 static struct ctl_table_header *rxe_migr_sysctl;
 
-/* The last number given out; a new device continues after it. */
-static unsigned int rxe_migr_last_qpn = RXE_MIN_QP_INDEX - 1;
-static unsigned int rxe_migr_last_mrn = RXE_MIN_MR_INDEX - 1;
-static unsigned int rxe_migr_max_qpn = RXE_MAX_QP_INDEX;
-static unsigned int rxe_migr_max_mrn = RXE_MAX_MR_INDEX;
+/* Numbers of one type of object. */
+struct rxe_migr_range {
+	unsigned int	last;		/* given out; a new device continues after it */
+	unsigned int	max;
+	size_t		pool;		/* offset in struct rxe_dev */
+};
+
+#define RXE_MIGR_RANGE(type, name) {					\
+	.last	= RXE_MIN_##type##_INDEX - 1,				\
+	.max	= RXE_MAX_##type##_INDEX,				\
+	.pool	= offsetof(struct rxe_dev, name),			\
+}
+
+enum { RXE_MIGR_QPN, RXE_MIGR_MRN, RXE_MIGR_MWN, RXE_MIGR_SRQN, RXE_MIGR_AHN, RXE_MIGR_NR_RANGES };
+
+static struct rxe_migr_range rxe_migr_ranges[RXE_MIGR_NR_RANGES] = {
+	[RXE_MIGR_QPN]	= RXE_MIGR_RANGE(QP, qp_pool),
+	[RXE_MIGR_MRN]	= RXE_MIGR_RANGE(MR, mr_pool),
+	[RXE_MIGR_MWN]	= RXE_MIGR_RANGE(MW, mw_pool),
+	[RXE_MIGR_SRQN]	= RXE_MIGR_RANGE(SRQ, srq_pool),
+	[RXE_MIGR_AHN]	= RXE_MIGR_RANGE(AH, ah_pool),
+};
 static unsigned int rxe_migr_hold_ceiling = RXE_MIGR_MAX_HOLD_MS;
 
 /*
@@ -41,22 +58,23 @@ void *rxe_migr_get(struct rxe_pool *pool, u32 index)
 	return obj;
 }
 
-static struct rxe_pool *rxe_migr_pool(struct rxe_dev *rxe, const unsigned int *last)
+static struct rxe_pool *rxe_migr_pool(struct rxe_dev *rxe, const struct rxe_migr_range *range)
 {
-	return last == &rxe_migr_last_qpn ? &rxe->qp_pool : &rxe->mr_pool;
+	return (void *)((u8 *)rxe + range->pool);
 }
 
 static int rxe_migr_proc_last(const struct ctl_table *table, int write,
 			      void *buffer, size_t *lenp, loff_t *ppos)
 {
 	unsigned int *last = table->data;
+	struct rxe_migr_range *range = container_of(last, struct rxe_migr_range, last);
 	struct rxe_dev *rxe;
 	int err;
 
 	mutex_lock(&rxe_migr_devs_lock);
 	rxe = list_first_entry_or_null(&rxe_migr_devs, struct rxe_dev, migr.list);
 	if (!write && rxe) {
-		u32 next = READ_ONCE(rxe_migr_pool(rxe, last)->next);
+		u32 next = READ_ONCE(rxe_migr_pool(rxe, range)->next);
 
 		if (next)
 			*last = next - 1;
@@ -65,29 +83,27 @@ static int rxe_migr_proc_last(const struct ctl_table *table, int write,
 	err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
 	if (!err && write)
 		list_for_each_entry(rxe, &rxe_migr_devs, migr.list)
-			WRITE_ONCE(rxe_migr_pool(rxe, last)->next, *last + 1);
+			WRITE_ONCE(rxe_migr_pool(rxe, range)->next, *last + 1);
 	mutex_unlock(&rxe_migr_devs_lock);
 
 	return err;
 }
 
+#define RXE_MIGR_LAST(name, n) {					\
+	.procname	= name,						\
+	.data		= &rxe_migr_ranges[n].last,			\
+	.maxlen		= sizeof(rxe_migr_ranges[n].last),		\
+	.mode		= 0644,						\
+	.proc_handler	= rxe_migr_proc_last,				\
+	.extra2		= &rxe_migr_ranges[n].max,			\
+}
+
 static struct ctl_table rxe_migr_table[] = {
-	{
-		.procname	= "last_qpn",
-		.data		= &rxe_migr_last_qpn,
-		.maxlen		= sizeof(rxe_migr_last_qpn),
-		.mode		= 0644,
-		.proc_handler	= rxe_migr_proc_last,
-		.extra2		= &rxe_migr_max_qpn,
-	},
-	{
-		.procname	= "last_mrn",
-		.data		= &rxe_migr_last_mrn,
-		.maxlen		= sizeof(rxe_migr_last_mrn),
-		.mode		= 0644,
-		.proc_handler	= rxe_migr_proc_last,
-		.extra2		= &rxe_migr_max_mrn,
-	},
+	RXE_MIGR_LAST("last_qpn", RXE_MIGR_QPN),
+	RXE_MIGR_LAST("last_mrn", RXE_MIGR_MRN),
+	RXE_MIGR_LAST("last_mwn", RXE_MIGR_MWN),
+	RXE_MIGR_LAST("last_srqn", RXE_MIGR_SRQN),
+	RXE_MIGR_LAST("last_ahn", RXE_MIGR_AHN),
 	{
 		.procname	= "max_hold_ms",
 		.data		= &rxe_migr_max_hold,
@@ -123,12 +139,14 @@ void rxe_migr_exit(void)
 
 void rxe_migr_dev_add(struct rxe_dev *rxe)
 {
+	int i;
+
 	rxe->ib_dev.driver_def = rxe_migr_uapi_defs;
 	rxe_migr_reserve_init(rxe);
 
 	mutex_lock(&rxe_migr_devs_lock);
-	rxe->qp_pool.next = rxe_migr_last_qpn + 1;
-	rxe->mr_pool.next = rxe_migr_last_mrn + 1;
+	for (i = 0; i < RXE_MIGR_NR_RANGES; i++)
+		rxe_migr_pool(rxe, &rxe_migr_ranges[i])->next = rxe_migr_ranges[i].last + 1;
 	list_add_tail(&rxe->migr.list, &rxe_migr_devs);
 	mutex_unlock(&rxe_migr_devs_lock);
 }

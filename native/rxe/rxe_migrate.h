@@ -61,6 +61,7 @@ extern const struct uapi_definition rxe_migr_uapi_defs[];
 extern const struct uapi_definition rxe_migr_watch_defs[];
 extern const struct uapi_definition rxe_migr_track_defs[];
 extern const struct uapi_definition rxe_migr_reserve_defs[];
+extern const struct uapi_definition rxe_migr_restore_more_defs[];
 extern unsigned int rxe_migr_max_hold;
 
 /* rxe_migrate.c: module, device, context, QP lifetimes */
@@ -81,6 +82,12 @@ int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
 		    struct ib_udata *udata);
 int rxe_migr_add_mr(struct rxe_dev *rxe, struct rxe_mr *mr,
 		    struct ib_udata *udata);
+int rxe_migr_add_srq(struct rxe_dev *rxe, struct rxe_srq *srq,
+		     struct ib_udata *udata);
+int rxe_migr_add_mw(struct rxe_dev *rxe, struct rxe_mw *mw,
+		    struct ib_udata *udata);
+int rxe_migr_add_ah(struct rxe_dev *rxe, struct rxe_ah *ah, bool sleepable,
+		    struct ib_udata *udata);
 int rxe_migr_mr_init(struct rxe_dev *rxe, u64 start, u64 length, int access,
 		     struct rxe_mr *mr, struct ib_udata *udata);
 bool rxe_migr_mmap_ok(struct ib_ucontext *a, struct ib_ucontext *b);
@@ -94,11 +101,18 @@ int rxe_migr_adopt_file(struct rxe_ucontext *uc, int fd);
 u32 rxe_migr_expected_psn(struct rxe_qp *qp);
 void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);
+void rxe_migr_resources_begin(struct rxe_qp *qp);
+void rxe_migr_resources_end(struct rxe_qp *qp);
 int rxe_migr_mark_qp(struct rxe_qp *qp);
 int rxe_migr_stop_qp(struct rxe_qp *qp);
 int rxe_migr_resume_qp(struct rxe_qp *qp);
 void rxe_migr_resume_work(struct work_struct *work);
 void rxe_migr_news_work(struct work_struct *work);
+
+/* rxe_migrate_path.c: address vectors after a move */
+void rxe_migr_refresh_peer(struct rxe_dev *rxe, struct rxe_av *av);
+int rxe_migr_refresh_source(struct rxe_qp *qp);
+void rxe_migr_await_sources(struct rxe_qp *qp);
 
 /* rxe_migrate_hold.c: waiting for a partner that is being moved */
 void rxe_migr_hold_begin(struct rxe_qp *qp);
@@ -186,6 +200,13 @@ static inline struct rxe_ucontext *rxe_migr_privileged_uc(struct uverbs_attr_bun
 	UVERBS_ATTR_PTR_IN(ROAM_RXE_ATTR_REQ, UVERBS_ATTR_TYPE(type), UA_MANDATORY)
 #define RXE_MIGR_RESP(type)						\
 	UVERBS_ATTR_PTR_OUT(ROAM_RXE_ATTR_RESP, UVERBS_ATTR_TYPE(type), UA_MANDATORY)
+
+/* QPs of these types can be stopped and dumped. */
+static inline bool rxe_migr_movable(struct rxe_qp *qp)
+{
+	return qp_type(qp) == IB_QPT_RC || qp_type(qp) == IB_QPT_UC ||
+	       qp_type(qp) == IB_QPT_UD;
+}
 
 /* The object behind elem belongs to uc. */
 static inline bool rxe_migr_owns(struct rxe_ucontext *uc, struct ib_uobject *uobj)

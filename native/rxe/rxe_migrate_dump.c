@@ -65,8 +65,11 @@ u64 rxe_migr_file_id(const void *file)
 	return siphash_1u64((u64)(uintptr_t)file, &key) | 1;
 }
 
+/* A QP with an SRQ has no receive queue: zeros. */
 void rxe_migr_describe_queue(struct roam_rxe_queue *d, struct rxe_queue *q)
 {
+	if (!q)
+		return;
 	d->buf_size = q->buf_size;
 	d->index = q->index;
 	if (q->ip) {
@@ -78,6 +81,8 @@ void rxe_migr_describe_queue(struct roam_rxe_queue *d, struct rxe_queue *q)
 
 void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q)
 {
+	if (!q)
+		return;
 	rxe_migr_put(buf, q->buf, q->buf_size);
 	rxe_migr_pad(buf);
 }
@@ -194,6 +199,8 @@ static int rxe_migr_dump_objects(struct rxe_ucontext *uc, struct rxe_migr_buf *b
 		max = max_t(s64, max, rxe_migr_cq_uobj(cq)->id);
 		(*count)++;
 	}
+	rxe_migr_dump_srqs(uc, buf, count, &max);
+	rxe_migr_dump_ahs(uc, buf, count, &max);
 	rxe_migr_for_each(uc, &rxe->mr_pool, index, elem, mr, mr->ibmr.uobject) {
 		rxe_migr_dump_mr(buf, mr);
 		max = max_t(s64, max, mr->ibmr.uobject->id);
@@ -209,6 +216,7 @@ static int rxe_migr_dump_objects(struct rxe_ucontext *uc, struct rxe_migr_buf *b
 		max = max_t(s64, max, rxe_migr_qp_uobj(qp)->id);
 		(*count)++;
 	}
+	rxe_migr_dump_mws(uc, buf, count, &max);
 
 	*max_handle = max < 0 ? ~0U : max;
 	return err;
@@ -265,30 +273,27 @@ int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count
 	struct rxe_dev *rxe = to_rdev(uc->ibuc.device);
 	struct rxe_pool_elem *elem;
 	unsigned long index;
-	struct rxe_srq *srq;
 	struct rxe_qp *qp;
 	struct rxe_ah *ah;
 	struct rxe_mw *mw;
 
 	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp)) {
-		if (qp_type(qp) != IB_QPT_RC)
+		if (!rxe_migr_movable(qp))
 			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_QP,
 				qp_num(qp), rxe_migr_qp_uobj(qp)->id, qp_type(qp));
 		if (atomic_read(&qp->mcg_num))
 			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MCAST,
 				qp_num(qp), rxe_migr_qp_uobj(qp)->id, 0);
 	}
-	rxe_migr_for_each(uc, &rxe->srq_pool, index, elem, srq,
-			  srq->ibsrq.uobject ?
-			  &srq->ibsrq.uobject->uevent.uobject : NULL)
-		rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_SRQ, srq->srq_num,
-					 srq->ibsrq.uobject->uevent.uobject.id, 0);
+	/* an old provider copies the address vector into each request */
 	rxe_migr_for_each(uc, &rxe->ah_pool, index, elem, ah, ah->ibah.uobject)
-		rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_AH, ah->ah_num,
-					 ah->ibah.uobject->id, 0);
+		if (!ah->ah_num)
+			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_AH,
+				ah->elem.index, ah->ibah.uobject->id, 0);
 	rxe_migr_for_each(uc, &rxe->mw_pool, index, elem, mw, mw->ibmw.uobject)
-		rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MW, mw->rkey,
-					 mw->ibmw.uobject->id, 0);
+		if (!rxe_migr_mw_movable(uc, mw))
+			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MW,
+				mw->rkey, mw->ibmw.uobject->id, 0);
 
 	return buf->err;
 }

@@ -9,7 +9,7 @@
 #include "rxe_queue.h"
 #include "rxe_migrate_dump.h"
 
-static void rxe_migr_gid(u8 *gid, struct rxe_av *av, bool source)
+void rxe_migr_gid(u8 *gid, struct rxe_av *av, bool source)
 {
 	if (av->network_type == RXE_NETWORK_TYPE_IPV4)
 		ipv6_addr_set_v4mapped(source ?
@@ -126,6 +126,7 @@ static void rxe_migr_put_res(struct rxe_migr_buf *buf, struct resp_res *res)
 void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 {
 	struct ib_uqp_object *uqp = qp->ibqp.uobject;
+	u32 max_sge = qp->srq ? qp->srq->rq.max_sge : qp->rq.max_sge;
 	struct rxe_recv_wqe *wqe = qp->resp.wqe;
 	struct roam_rxe_qp d = {
 		.rec = {
@@ -146,6 +147,7 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 		.epoch = qp->migr.epoch,
 		.peer_epoch = qp->migr.peer_epoch,
 		.nak_epoch = qp->migr.nak_epoch,
+		.srq = qp->srq ? qp->ibqp.srq->uobject->uevent.uobject.id : ~0U,
 	};
 	size_t start = buf->len;
 	u32 i;
@@ -155,7 +157,7 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 	rxe_migr_describe_queue(&d.sq, qp->sq.queue);
 	rxe_migr_describe_queue(&d.rq, qp->rq.queue);
 	/* copied from memory that the application can write: checked again */
-	if (wqe && (wqe->dma.num_sge > qp->rq.max_sge ||
+	if (wqe && (wqe->dma.num_sge > max_sge ||
 		    wqe->dma.num_sge > RXE_MAX_SGE)) {
 		buf->err = -EINVAL;
 		return;

@@ -91,6 +91,7 @@ void rxe_migr_dump_files(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 
 	struct ib_uverbs_event_queue *evq;
 	struct rxe_pool_elem *elem;
 	unsigned long index;
+	struct rxe_srq *srq;
 	struct rxe_cq *cq;
 	struct rxe_qp *qp;
 
@@ -105,9 +106,11 @@ void rxe_migr_dump_files(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 
 	}
 	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp))
 		rxe_migr_dump_async(buf, qp->ibqp.uobject->uevent.event_file, count);
+	rxe_migr_for_each(uc, &rxe->srq_pool, index, elem, srq, rxe_migr_srq_uobj(srq))
+		rxe_migr_dump_async(buf, srq->ibsrq.uobject->uevent.event_file, count);
 }
 
-/* Lets a QP or CQ report again what it had reported. */
+/* Lets a QP, CQ or SRQ report again what it had reported. */
 static int rxe_migr_repeat(struct rxe_ucontext *uc, struct ib_uverbs_async_event_file *file,
 			   const struct roam_rxe_event *d)
 {
@@ -115,6 +118,7 @@ static int rxe_migr_repeat(struct rxe_ucontext *uc, struct ib_uverbs_async_event
 	struct ib_event event = { .device = uc->ibuc.device, .event = d->type };
 	struct rxe_pool_elem *elem;
 	unsigned long index;
+	struct rxe_srq *srq;
 	struct rxe_cq *cq;
 	struct rxe_qp *qp;
 	int err = -ENOENT;
@@ -133,6 +137,14 @@ static int rxe_migr_repeat(struct rxe_ucontext *uc, struct ib_uverbs_async_event
 			continue;
 		event.element.cq = &cq->ibcq;
 		cq->ibcq.event_handler(&event, cq->ibcq.cq_context);
+		err = 0;
+	}
+	rxe_migr_for_each(uc, &rxe->srq_pool, index, elem, srq, rxe_migr_srq_uobj(srq)) {
+		if (rxe_migr_srq_uobj(srq)->id != d->handle ||
+		    srq->ibsrq.uobject->uevent.event_file != file)
+			continue;
+		event.element.srq = &srq->ibsrq;
+		srq->ibsrq.event_handler(&event, srq->ibsrq.srq_context);
 		err = 0;
 	}
 	return err;

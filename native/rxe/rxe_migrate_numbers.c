@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Objects of a context that is being restored: QPs and MRs that are born with
- * the numbers that they had, MRs whose pages come later, queues that may be
+ * Objects of a context that is being restored: those that are born with the
+ * numbers that they had, MRs whose pages come later, queues that may be
  * mapped through another restored context's descriptor.
  */
 #include <linux/kthread.h>
@@ -43,22 +43,35 @@ err_count:
 	return err;
 }
 
-int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
-		    struct ib_udata *udata)
+static_assert(ROAM_RXE_T_OTHER < RXE_MIGR_NR_TYPES);
+
+/* What RESTORE_NUMBER said for the next object of a type; 0: nothing. */
+static u32 rxe_migr_wanted(struct ib_udata *udata, u32 type, bool *restoring)
 {
 	struct rxe_ucontext *uc = rxe_migr_udata_ctx(udata);
 	u32 wanted = 0;
 
-	if (uc) {
-		mutex_lock(&uc->migr.lock);
-		if (uc->migr.state == ROAM_RXE_CTX_RESTORING) {
-			qp->migr.flags = ROAM_RXE_STOPPED;
-			wanted = uc->migr.wanted_qpn;
-			uc->migr.wanted_qpn = 0;
-		}
-		mutex_unlock(&uc->migr.lock);
-	}
+	*restoring = false;
+	if (!uc)
+		return 0;
 
+	mutex_lock(&uc->migr.lock);
+	if (uc->migr.state == ROAM_RXE_CTX_RESTORING) {
+		*restoring = true;
+		swap(wanted, uc->migr.wanted[type]);
+	}
+	mutex_unlock(&uc->migr.lock);
+	return wanted;
+}
+
+int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
+		    struct ib_udata *udata)
+{
+	bool restoring;
+	u32 wanted = rxe_migr_wanted(udata, ROAM_RXE_T_QP, &restoring);
+
+	if (restoring)
+		qp->migr.flags = ROAM_RXE_STOPPED;
 	return wanted ? rxe_migr_add_at(&rxe->qp_pool, &qp->elem, wanted)
 		      : rxe_add_to_pool(&rxe->qp_pool, qp);
 }
@@ -66,22 +79,47 @@ int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
 int rxe_migr_add_mr(struct rxe_dev *rxe, struct rxe_mr *mr,
 		    struct ib_udata *udata)
 {
-	struct rxe_ucontext *uc = rxe_migr_udata_ctx(udata);
-	u32 key = 0;
+	bool restoring;
+	u32 key = rxe_migr_wanted(udata, ROAM_RXE_T_MR, &restoring);
 
-	if (uc) {
-		mutex_lock(&uc->migr.lock);
-		if (uc->migr.state == ROAM_RXE_CTX_RESTORING) {
-			mr->migr_restoring = true;
-			key = uc->migr.wanted_key;
-			uc->migr.wanted_key = 0;
-		}
-		mutex_unlock(&uc->migr.lock);
-	}
-
+	if (restoring)
+		mr->migr_restoring = true;
 	mr->migr_key = key;
 	return key ? rxe_migr_add_at(&rxe->mr_pool, &mr->elem, key >> 8)
 		   : rxe_add_to_pool(&rxe->mr_pool, mr);
+}
+
+int rxe_migr_add_srq(struct rxe_dev *rxe, struct rxe_srq *srq,
+		     struct ib_udata *udata)
+{
+	bool restoring;
+	u32 wanted = rxe_migr_wanted(udata, ROAM_RXE_T_SRQ, &restoring);
+
+	return wanted ? rxe_migr_add_at(&rxe->srq_pool, &srq->elem, wanted)
+		      : rxe_add_to_pool(&rxe->srq_pool, srq);
+}
+
+/* Its rkey's last byte comes with RESTORE_MW. */
+int rxe_migr_add_mw(struct rxe_dev *rxe, struct rxe_mw *mw,
+		    struct ib_udata *udata)
+{
+	bool restoring;
+	u32 key = rxe_migr_wanted(udata, ROAM_RXE_T_MW, &restoring);
+
+	return key ? rxe_migr_add_at(&rxe->mw_pool, &mw->elem, key >> 8)
+		   : rxe_add_to_pool(&rxe->mw_pool, mw);
+}
+
+/* Only the kernel's own, which have no udata, may not be allowed to sleep. */
+int rxe_migr_add_ah(struct rxe_dev *rxe, struct rxe_ah *ah, bool sleepable,
+		    struct ib_udata *udata)
+{
+	bool restoring;
+	u32 wanted = sleepable ?
+		     rxe_migr_wanted(udata, ROAM_RXE_T_AH, &restoring) : 0;
+
+	return wanted ? rxe_migr_add_at(&rxe->ah_pool, &ah->elem, wanted)
+		      : rxe_add_to_pool_ah(&rxe->ah_pool, ah, sleepable);
 }
 
 /* The MR stays in RXE_MR_STATE_INVALID, which no lookup accepts, until PIN. */

@@ -8,13 +8,7 @@
 #include "rxe_task.h"
 #include "rxe_migrate_dump.h"
 
-/* Reads through a record; len never exceeds what is left. */
-struct rxe_migr_cursor {
-	const u8	*pos;
-	size_t		left;
-};
-
-static const void *rxe_migr_take(struct rxe_migr_cursor *c, size_t len)
+const void *rxe_migr_take(struct rxe_migr_cursor *c, size_t len)
 {
 	const void *pos = c->pos;
 	size_t padded = ALIGN(len, 8);
@@ -27,8 +21,8 @@ static const void *rxe_migr_take(struct rxe_migr_cursor *c, size_t len)
 	return pos;
 }
 
-static const void *rxe_migr_open(struct rxe_migr_cursor *c, const void *data,
-				 size_t len, u32 type, size_t size)
+const void *rxe_migr_open(struct rxe_migr_cursor *c, const void *data,
+			  size_t len, u32 type, size_t size)
 {
 	const struct roam_rxe_rec *rec = data;
 
@@ -44,7 +38,7 @@ static const void *rxe_migr_open(struct rxe_migr_cursor *c, const void *data,
  * The ring must have the shape that this kernel gave the new queue, as the
  * application computes with the copy of it that is in the ring's head.
  */
-static const struct rxe_queue_buf *
+const struct rxe_queue_buf *
 rxe_migr_take_ring(struct rxe_migr_cursor *c, const struct roam_rxe_queue *d,
 		   const struct rxe_queue *q)
 {
@@ -63,8 +57,8 @@ rxe_migr_take_ring(struct rxe_migr_cursor *c, const struct roam_rxe_queue *d,
 	return ring;
 }
 
-static void rxe_migr_fill_ring(struct rxe_queue *q, const struct rxe_queue_buf *ring,
-			       u32 index)
+void rxe_migr_fill_ring(struct rxe_queue *q, const struct rxe_queue_buf *ring,
+			u32 index)
 {
 	memcpy(q->buf, ring, q->buf_size);
 	q->index = index;
@@ -107,15 +101,33 @@ struct rxe_migr_qp_parts {
 	const struct rxe_queue_buf	*sq, *rq;
 };
 
+/* In the middle of a SEND the rest needs a place to go. */
+static bool rxe_migr_amid_send(const struct rxe_qp *qp, const struct roam_rxe_qp *d)
+{
+	switch ((s32)d->resp_opcode) {
+	case IB_OPCODE_RC_SEND_FIRST:
+	case IB_OPCODE_RC_SEND_MIDDLE:
+		return true;
+	case IB_OPCODE_UC_SEND_FIRST:
+	case IB_OPCODE_UC_SEND_MIDDLE:
+		/* what was dropped with its place: only another SEND begins a new one */
+		return !(qp->srq && d->resp_drop_msg);
+	default:
+		return false;
+	}
+}
+
 static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 			     struct rxe_migr_qp_parts *p)
 {
 	const struct roam_rxe_qp *d;
+	u32 max_sge = qp->srq ? qp->srq->rq.max_sge : qp->rq.max_sge;
 	struct rxe_migr_cursor c;
 	u32 have;
 
 	d = rxe_migr_open(&c, data, len, ROAM_RXE_T_QP, sizeof(*d));
-	if (!d || d->qp_type != qp_type(qp) || d->qpn != qp_num(qp))
+	if (!d || d->qp_type != qp_type(qp) || d->qpn != qp_num(qp) ||
+	    (d->srq == ~0U) != !qp->srq)
 		return -EINVAL;
 
 	have = qp->resp.resources ? qp->attr.max_dest_rd_atomic : 0;
@@ -135,7 +147,7 @@ static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 		    d->recv_wqe_len > sizeof(qp->resp.srq_wqe))
 			return -EINVAL;
 		p->wqe = rxe_migr_take(&c, d->recv_wqe_len);
-		if (!p->wqe || p->wqe->dma.num_sge > qp->rq.max_sge ||
+		if (!p->wqe || p->wqe->dma.num_sge > max_sge ||
 		    p->wqe->dma.num_sge > RXE_MAX_SGE ||
 		    (p->wqe->dma.cur_sge && p->wqe->dma.cur_sge >= p->wqe->dma.num_sge) ||
 		    d->recv_wqe_len != sizeof(*p->wqe) +
@@ -143,15 +155,12 @@ static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 			return -EINVAL;
 	}
 
-	/* in the middle of a SEND: the rest needs a place to go */
-	if (!p->wqe && d->state != IB_QPS_ERR &&
-	    ((s32)d->resp_opcode == IB_OPCODE_RC_SEND_FIRST ||
-	     (s32)d->resp_opcode == IB_OPCODE_RC_SEND_MIDDLE))
+	if (!p->wqe && d->state != IB_QPS_ERR && rxe_migr_amid_send(qp, d))
 		return -EINVAL;
 
 	p->sq = rxe_migr_take_ring(&c, &d->sq, qp->sq.queue);
-	p->rq = rxe_migr_take_ring(&c, &d->rq, qp->rq.queue);
-	if (!p->sq || !p->rq || d->req_wqe_index > qp->sq.queue->index_mask ||
+	p->rq = qp->srq ? NULL : rxe_migr_take_ring(&c, &d->rq, qp->rq.queue);
+	if (!p->sq || (!p->rq && (!qp->srq || d->rq.buf_size)) || d->req_wqe_index > qp->sq.queue->index_mask ||
 	    (d->state != IB_QPS_ERR && d->req_rd_atomic > qp->attr.max_rd_atomic))
 		return -EINVAL;
 
@@ -314,7 +323,7 @@ int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 	unsigned long irq;
 	int err;
 
-	if (qp_type(qp) != IB_QPT_RC || qp->srq)
+	if (!rxe_migr_movable(qp))
 		return -EOPNOTSUPP;
 
 	mutex_lock(&qp->migr.mutex);
@@ -332,10 +341,13 @@ int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 
 	rxe_migr_freeze(qp);
 	rxe_migr_fill_ring(qp->sq.queue, p.sq, p.d->sq.index);
-	rxe_migr_fill_ring(qp->rq.queue, p.rq, p.d->rq.index);
+	if (p.rq)
+		rxe_migr_fill_ring(qp->rq.queue, p.rq, p.d->rq.index);
 	rxe_migr_fill_requester(qp, p.d);
 	rxe_migr_fill_responder(qp, &p);
 	rxe_migr_fill_state(qp, p.d);
+	/* it was flushed where it was dumped, and its event is in the dump */
+	qp->migr.flushed = qp->srq && p.d->state == IB_QPS_ERR;
 	qp->ibqp.uobject->uevent.events_reported = p.d->events_reported;
 
 	spin_lock_irqsave(&qp->migr.lock, irq);

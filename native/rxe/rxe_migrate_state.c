@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Stop and resume of an RC QP: the states Stopped, Paused and Resuming.
+ * Stop and resume of a QP: the state Stopped, and of RC also Paused and Resuming.
  */
 #include "rxe.h"
 #include "rxe_queue.h"
@@ -38,6 +38,13 @@ static void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long s
  */
 void rxe_migr_freeze(struct rxe_qp *qp)
 {
+	unsigned long irq;
+
+	/* The receiver ran, or is about to, since it came to ERR. */
+	spin_lock_irqsave(&qp->state_lock, irq);
+	qp->migr.flushed = qp->srq && qp_state(qp) == IB_QPS_ERR;
+	spin_unlock_irqrestore(&qp->state_lock, irq);
+
 	rxe_migr_set(qp, 0, RXE_MIGR_HOLD);
 	flush_work(&qp->recv_task.work);
 	flush_work(&qp->send_task.work);
@@ -50,7 +57,9 @@ void rxe_migr_thaw(struct rxe_qp *qp)
 	rxe_migr_set(qp, RXE_MIGR_HOLD, 0);
 	rxe_enable_task(&qp->recv_task);
 	rxe_enable_task(&qp->send_task);
-	rxe_sched_task(&qp->recv_task);
+	/* with an SRQ it tells LAST_WQE_REACHED whenever it runs in ERR */
+	if (!qp->migr.flushed)
+		rxe_sched_task(&qp->recv_task);
 	rxe_sched_task(&qp->send_task);
 }
 
@@ -79,6 +88,26 @@ static void rxe_migr_cut_read(struct rxe_qp *qp)
 	qp->resp.res = NULL;
 }
 
+/*
+ * The responder resources are replaced. Whoever holds migr.mutex looks at them,
+ * and so does the responder, which may be amid an answer from one of them.
+ */
+void rxe_migr_resources_begin(struct rxe_qp *qp)
+{
+	mutex_lock(&qp->migr.mutex);
+	rxe_migr_freeze(qp);
+	rxe_migr_cut_read(qp);
+}
+
+void rxe_migr_resources_end(struct rxe_qp *qp)
+{
+	/* nobody walks an array that could not be allocated */
+	if (!qp->resp.resources)
+		qp->attr.max_dest_rd_atomic = 0;
+	rxe_migr_thaw(qp);
+	mutex_unlock(&qp->migr.mutex);
+}
+
 static void rxe_migr_mark_locked(struct rxe_qp *qp)
 {
 	if (qp->migr.flags & ROAM_RXE_STOPPED)
@@ -93,7 +122,7 @@ static void rxe_migr_mark_locked(struct rxe_qp *qp)
  */
 int rxe_migr_mark_qp(struct rxe_qp *qp)
 {
-	if (qp_type(qp) != IB_QPT_RC)
+	if (!rxe_migr_movable(qp))
 		return -EOPNOTSUPP;
 
 	mutex_lock(&qp->migr.mutex);
@@ -104,7 +133,7 @@ int rxe_migr_mark_qp(struct rxe_qp *qp)
 
 int rxe_migr_stop_qp(struct rxe_qp *qp)
 {
-	if (qp_type(qp) != IB_QPT_RC)
+	if (!rxe_migr_movable(qp))
 		return -EOPNOTSUPP;
 
 	mutex_lock(&qp->migr.mutex);
@@ -113,8 +142,10 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 	cancel_delayed_work_sync(&qp->migr.hold_work);
 
 	rxe_migr_freeze(qp);
-	del_timer_sync(&qp->retrans_timer);
-	del_timer_sync(&qp->rnr_nak_timer);
+	if (qp_type(qp) == IB_QPT_RC) {
+		del_timer_sync(&qp->retrans_timer);
+		del_timer_sync(&qp->rnr_nak_timer);
+	}
 	qp->comp.timeout = 0;
 	if (qp->req.wait_for_rnr_timer) {
 		qp->req.wait_for_rnr_timer = 0;
@@ -123,59 +154,6 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 	rxe_migr_cut_read(qp);
 	rxe_migr_thaw(qp);
 	mutex_unlock(&qp->migr.mutex);
-	return 0;
-}
-
-/* Packets to a peer on this device are looped back; that goes by its MAC. */
-static void rxe_migr_refresh_peer(struct rxe_qp *qp)
-{
-	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
-	const struct ib_gid_attr *attr;
-	struct rxe_av *av = &qp->pri_av;
-	struct net_device *ndev;
-
-	attr = rdma_find_gid_by_port(&rxe->ib_dev, (union ib_gid *)&av->grh.dgid,
-				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
-	if (!IS_ERR(attr)) {
-		rdma_put_gid_attr(attr);
-		ndev = rxe_ib_device_get_netdev(&rxe->ib_dev);
-		if (ndev) {
-			ether_addr_copy(av->dmac, ndev->dev_addr);
-			dev_put(ndev);
-		}
-	} else {
-		/* only compared with our own address, never sent to */
-		eth_zero_addr(av->dmac);
-	}
-}
-
-/*
- * The GID that the address vector names may have another index by now, or the
- * peer may have become local: an address that left this host and came back
- * gets a new slot in the GID table.
- */
-static int rxe_migr_refresh_source(struct rxe_qp *qp)
-{
-	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
-	const struct ib_gid_attr *attr;
-	struct rxe_av *av = &qp->pri_av;
-	union ib_gid gid;
-
-	if (av->network_type == RXE_NETWORK_TYPE_IPV4)
-		ipv6_addr_set_v4mapped(av->sgid_addr._sockaddr_in.sin_addr.s_addr,
-				       (struct in6_addr *)&gid);
-	else
-		memcpy(&gid, &av->sgid_addr._sockaddr_in6.sin6_addr, sizeof(gid));
-
-	attr = rdma_find_gid_by_port(&rxe->ib_dev, &gid,
-				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
-	if (IS_ERR(attr))
-		return PTR_ERR(attr);
-	av->grh.sgid_index = attr->index;
-	rdma_put_gid_attr(attr);
-
-	rxe_migr_refresh_peer(qp);
-	sk_dst_reset(qp->sk->sk);
 	return 0;
 }
 
@@ -197,8 +175,12 @@ static void rxe_migr_rewind(struct rxe_qp *qp)
 	qp->need_req_skb = 0;
 }
 
+/* Has a peer that is told. */
 static bool rxe_migr_connected(struct rxe_qp *qp)
 {
+	if (qp_type(qp) != IB_QPT_RC)
+		return false;
+
 	switch (qp_state(qp)) {
 	case IB_QPS_RTR:
 	case IB_QPS_RTS:
@@ -223,6 +205,8 @@ int rxe_migr_resume_qp(struct rxe_qp *qp)
 		rxe_migr_hold_begin(qp);
 		queue_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
 	} else {
+		/* UC and UD go on with the next packet: nobody sends again */
+		rxe_migr_await_sources(qp);
 		rxe_migr_set(qp, ROAM_RXE_STOPPED | ROAM_RXE_PAUSED, 0);
 	}
 	rxe_migr_thaw(qp);
@@ -310,7 +294,7 @@ static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *new
 	else
 		av->dgid_addr._sockaddr_in6.sin6_addr = news->origin;
 	if (news->forwarded)
-		rxe_migr_refresh_peer(qp);
+		rxe_migr_refresh_peer(to_rdev(qp->ibqp.device), av);
 	else
 		ether_addr_copy(av->dmac, news->smac);
 	sk_dst_reset(qp->sk->sk);

@@ -14,6 +14,9 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+/* Types of objects: enum roam_rxe_type. */
+#define RXE_MIGR_NR_TYPES	13
+
 struct cred;
 struct mm_struct;
 struct pid;
@@ -29,19 +32,20 @@ struct rxe_migr_dev {
 	struct xarray		reserved;	/* by QPN: struct rxe_migr_reserved */
 	atomic_t		nr_reserved;
 	struct mutex		reserve_lock;	/* keeps RESERVE within its bound */
+	bool			source_missing;	/* a wait for a GID was in vain, */
+	unsigned long		missed_at;	/* then (jiffies) */
 };
 
 /*
  * A context is RESTORING between RESTORE_BEGIN and PIN: new QPs are born
- * stopped, new MRs have keys but no pages. wanted_* are consumed by the next
+ * stopped, new MRs have keys but no pages. wanted[] is consumed by the next
  * object of that type; 0 means none. All under lock, but for watch.
  */
 struct rxe_migr_ctx {
 	struct mutex		lock;
 	unsigned long		watch;		/* enum roam_rxe_watch_flags, changed bit by bit */
 	u32			state;		/* enum roam_rxe_ctx_state */
-	u32			wanted_qpn;
-	u32			wanted_key;
+	u32			wanted[RXE_MIGR_NR_TYPES];	/* by enum roam_rxe_type */
 	bool			awaited;	/* the program has not said READY yet */
 	struct mm_struct	*mm;		/* mmgrab'ed by RESTORE_BEGIN */
 	struct pid		*owner;		/* the process that called it */
@@ -72,6 +76,7 @@ struct rxe_migr_qp {
 	spinlock_t		lock;
 	struct mutex		mutex;
 	bool			dead;		/* no work may be queued any more */
+	bool			flushed;	/* frozen in ERR: an SRQ's QP has said LAST_WQE_REACHED */
 	u32			epoch;
 	u32			peer_epoch;
 	u32			nak_epoch;	/* 24 bits; only grows while PAUSED */

@@ -279,18 +279,17 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_NUMBER)(struct uverbs_attr_bun
 	mutex_lock(&uc->migr.lock);
 	if (uc->migr.state != ROAM_RXE_CTX_RESTORING)
 		err = -EBUSY;
-	else if (req.type == ROAM_RXE_T_QP)
-		uc->migr.wanted_qpn = req.number;
-	else if (req.type == ROAM_RXE_T_MR)
-		uc->migr.wanted_key = req.number;
+	else if (req.type == ROAM_RXE_T_QP || req.type == ROAM_RXE_T_MR ||
+		 req.type == ROAM_RXE_T_SRQ || req.type == ROAM_RXE_T_AH ||
+		 req.type == ROAM_RXE_T_MW)
+		uc->migr.wanted[req.type] = req.number;
 	else
 		err = -EINVAL;
 	mutex_unlock(&uc->migr.lock);
 	return err;
 }
 
-/* The one record behind REQ, in kernel memory; to be freed with kvfree(). */
-static void *rxe_migr_record(struct uverbs_attr_bundle *attrs, size_t *len)
+void *rxe_migr_record(struct uverbs_attr_bundle *attrs, size_t *len)
 {
 	struct rxe_ucontext *uc = rxe_migr_privileged_uc(attrs);
 	struct roam_rxe_buf req;
@@ -366,7 +365,7 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_QP)(struct uverbs_attr_bundle 
 	return err;
 }
 
-/* After all QPs and CQs: their events go to the file in the old order. */
+/* After all QPs, CQs and SRQs: their events go to the file in the old order. */
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_RESTORE_ASYNC)(struct uverbs_attr_bundle *attrs)
 {
 	struct ib_uobject *uobj = uverbs_attr_get_uobject(attrs, ROAM_RXE_ATTR_FD);
@@ -467,5 +466,6 @@ const struct uapi_definition rxe_migr_uapi_defs[] = {
 	UAPI_DEF_CHAIN(rxe_migr_watch_defs),
 	UAPI_DEF_CHAIN(rxe_migr_track_defs),
 	UAPI_DEF_CHAIN(rxe_migr_reserve_defs),
+	UAPI_DEF_CHAIN(rxe_migr_restore_more_defs),
 	{},
 };

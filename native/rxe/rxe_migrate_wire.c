@@ -237,13 +237,14 @@ bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 }
 
 /*
- * The receiver of a stopped QP: every request is dropped, and one NAK-stopped
- * answers all that have queued up. Changes no protocol state.
+ * The receiver of a stopped QP: every request is dropped, and of RC one
+ * NAK-stopped answers all that have queued up. Changes no protocol state.
  */
 int rxe_migr_receive_stopped(struct rxe_qp *qp)
 {
 	struct sk_buff *skb;
-	bool told = false;
+	/* what UC and UD lose on the way is lost */
+	bool told = qp_type(qp) != IB_QPT_RC;
 
 	if (READ_ONCE(qp->migr.flags) & RXE_MIGR_HOLD)
 		return -EAGAIN;

@@ -33,13 +33,14 @@ static void append(struct buffer *b, const void *data, size_t len)
 }
 
 /* PD 0, channel, async file with two events, CQ 1 (64-byte ring), MR 2, QP 4 (rings of 40 and
- * 24 bytes, 2 responder resources, 20 bytes of a receive WQE); handle 3 free. */
+ * 24 bytes, 2 responder resources, 20 bytes of a receive WQE), SRQ 5 (ring of 48 bytes), AH 6,
+ * MW 7; handle 3 free. */
 static struct buffer make_image(void)
 {
 	struct roam_rxe_pd pd = { { ROAM_RXE_T_PD, sizeof(pd), 0, 0, 0 } };
 	struct roam_rxe_file channel = {
 		.rec = { ROAM_RXE_T_COMP_CHANNEL, sizeof(channel), ~0u, 0, 0 }, .id = 7 };
-	struct roam_rxe_event events[] = { { .type = 3, .handle = 4 },
+	struct roam_rxe_event events[] = { { .type = 3, .handle = 5 },
 					   { .type = 9, .handle = IMG_NO_HANDLE, .port = 1 } };
 	struct roam_rxe_file async = {
 		.rec = { ROAM_RXE_T_ASYNC, sizeof(async) + sizeof(events), ~0u, 0, 0 }, .id = 9,
@@ -52,18 +53,23 @@ static struct buffer make_image(void)
 	struct roam_rxe_qp qp = {
 		.rec = { ROAM_RXE_T_QP,
 			 sizeof(qp) + 2 * sizeof(struct roam_rxe_res) + 24 + 40 + 24, 4, 0, 1 },
-		.qpn = 17, .pd_handle = 0, .send_cq = 1, .recv_cq = 1,
+		.qpn = 17, .pd_handle = 0, .send_cq = 1, .recv_cq = 1, .srq = 5,
 		.res_count = 2, .recv_wqe_len = 20,
 		.sq = { .size = 4096, .buf_size = 40 }, .rq = { .size = 4096, .buf_size = 24 } };
+	struct roam_rxe_srq srq = {
+		.rec = { ROAM_RXE_T_SRQ, sizeof(srq) + 48, 5, 0, 2 },
+		.srq_num = 0x20001, .async = 9, .q = { .size = 4096, .buf_size = 48 } };
+	struct roam_rxe_ah ah = { .rec = { ROAM_RXE_T_AH, sizeof(ah), 6, 0, 3 }, .ah_num = 1 };
+	struct roam_rxe_mw mw = { .rec = { ROAM_RXE_T_MW, sizeof(mw), 7, 0, 4 }, .rkey = 1 };
 	struct roam_rxe_dump_hdr dump = {
-		.magic = ROAM_RXE_DUMP_MAGIC, .version = ROAM_RXE_DUMP_VERSION, .count = 6,
-		.max_handle = 4, .ib_name = "rxe0" };
+		.magic = ROAM_RXE_DUMP_MAGIC, .version = ROAM_RXE_DUMP_VERSION, .count = 9,
+		.max_handle = 7, .ib_name = "rxe0" };
 	struct img_ctx ctx = {
 		.hdr = { IMG_CTX_MAGIC, IMG_VERSION, 0 }, .uverbs = "uverbs0" };
 	struct buffer b = { 0 };
 
 	dump.len = sizeof(dump) + pd.rec.len + channel.rec.len + async.rec.len + cq.rec.len +
-		   mr.rec.len + qp.rec.len;
+		   mr.rec.len + qp.rec.len + srq.rec.len + ah.rec.len + mw.rec.len;
 	ctx.dump_len = dump.len;
 	ctx.hdr.len = sizeof(ctx) + dump.len;
 	append(&b, &ctx, sizeof(ctx));
@@ -77,11 +83,15 @@ static struct buffer make_image(void)
 	append(&b, &mr, sizeof(mr));
 	append(&b, &qp, sizeof(qp));
 	append(&b, NULL, qp.rec.len - sizeof(qp));
+	append(&b, &srq, sizeof(srq));
+	append(&b, NULL, 48);
+	append(&b, &ah, sizeof(ah));
+	append(&b, &mw, sizeof(mw));
 	assert(b.len == ctx.hdr.len);
 	return b;
 }
 
-enum part { CTX, DUMP, PD, CHANNEL, ASYNC, CQ, MR, QP };
+enum part { CTX, DUMP, PD, CHANNEL, ASYNC, CQ, MR, QP, SRQ, AH, MW };
 
 static void *part(struct buffer *b, enum part which)
 {
@@ -131,11 +141,13 @@ static void whole_image_is_read(void)
 	assert(!img_check_ctx(b.data, b.len, &view, &why));
 	for (rec = img_next_record(view.dump, NULL); rec; rec = img_next_record(view.dump, rec))
 		n++;
-	assert(n == 6);
+	assert(n == 9);
 	assert(!img_index_handles(view.dump, &table, &why));
 	assert(table[0]->type == ROAM_RXE_T_PD && table[1]->type == ROAM_RXE_T_CQ);
 	assert(table[2]->type == ROAM_RXE_T_MR && !table[3]);
 	assert(((const struct roam_rxe_qp *)(const void *)table[4])->qpn == 17);
+	assert(table[5]->type == ROAM_RXE_T_SRQ && table[6]->type == ROAM_RXE_T_AH);
+	assert(table[7]->type == ROAM_RXE_T_MW);
 	free(table);
 	free(b.data);
 }
@@ -192,10 +204,10 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(CTX, struct img_ctx, dump_len, ~UINT64_C(0));
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, magic, 0);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, version, ROAM_RXE_DUMP_VERSION + 1);
-	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 5);
-	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 7);
+	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 8);
+	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 10);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 0xffffffff);
-	REFUSED(DUMP, struct roam_rxe_dump_hdr, max_handle, 3);
+	REFUSED(DUMP, struct roam_rxe_dump_hdr, max_handle, 6);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, max_handle, 0x7fffffff);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, max_handle, IMG_NO_HANDLE);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, ib_name[0], '\0');
@@ -215,7 +227,7 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(MR, struct roam_rxe_mr, pd_handle, 1);
 	REFUSED(MR, struct roam_rxe_mr, pd_handle, 3);
 	REFUSED(MR, struct roam_rxe_mr, pd_handle, 0xffffffff);
-	REFUSED(MR, struct roam_rxe_mr, rec.handle, 5);
+	REFUSED(MR, struct roam_rxe_mr, rec.handle, 8);
 	REFUSED(QP, struct roam_rxe_qp, send_cq, 0);
 	REFUSED(QP, struct roam_rxe_qp, recv_cq, 77);
 	REFUSED(QP, struct roam_rxe_qp, res_count, 3);
@@ -223,6 +235,16 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(QP, struct roam_rxe_qp, recv_wqe_len, 0xffffffff);
 	REFUSED(QP, struct roam_rxe_qp, sq.buf_size, ~UINT64_C(0) - 100);
 	REFUSED(QP, struct roam_rxe_qp, rq.buf_size, ~UINT64_C(0));
+	REFUSED(QP, struct roam_rxe_qp, srq, 3);
+	REFUSED(QP, struct roam_rxe_qp, srq, 4);
+	REFUSED(SRQ, struct roam_rxe_srq, pd_handle, 1);
+	REFUSED(SRQ, struct roam_rxe_srq, q.buf_size, 56);
+	REFUSED(SRQ, struct roam_rxe_srq, q.buf_size, ~UINT64_C(0));
+	REFUSED(SRQ, struct roam_rxe_srq, q.buf_size, -(uint64_t)sizeof(struct roam_rxe_srq));
+	REFUSED(AH, struct roam_rxe_ah, pd_handle, 4);
+	REFUSED(AH, struct roam_rxe_ah, rec.len, sizeof(struct roam_rxe_ah) - 8);
+	REFUSED(MW, struct roam_rxe_mw, pd_handle, 2);
+	REFUSED(MW, struct roam_rxe_mw, rec.handle, 6);
 }
 
 /* No single changed byte may make the reader read out of bounds; the sanitizer
