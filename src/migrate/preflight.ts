@@ -11,6 +11,7 @@ import { judgeCompression } from './judge-compress.js';
 import { judgeFit } from './judge-fit.js';
 import { judgePeers } from './judge-peers.js';
 import { judgePostCopy } from './judge-post-copy.js';
+import { judgeUnreliable } from './judge-unreliable.js';
 import { describePeers, type Peer } from './peers.js';
 import { mebibytes } from './run.js';
 import { judgeContainer, judgeGuests, judgePlace } from './runc/judge.js';
@@ -67,6 +68,7 @@ export async function preflight(
     ...judgeFit(source, destination, fit),
     ...judgePeers(source, destination, peers, fit.asked),
     ...judgeSockets(source, destination, options.tcpClose),
+    ...judgeUnreliable(source, destination),
     ...(await judgeTaken(source, agent, destination.hostname, options.sync)),
     ...(options.postCopy ? judgePostCopy(source, destination) : []),
     ...judgeCompression([source.host, destination], options.compress),

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
+import type { QpInfo } from '../rxe/index.js';
 import { type Cidr, deviceOf, parseCidr } from './address.js';
 import { describeCpu } from './agent/cpu.js';
 import { hostFacts } from './agent/facts.js';
@@ -47,6 +48,8 @@ export interface RdmaFacts {
   /** QPs that have a peer, and the peers' addresses. */
   connected: ConnectedQp[];
   peers: string[];
+  /** UC QPs that have a peer, with the address that they have, and UD QPs, which may have any. */
+  unreliable?: { qpn: number; type: string; address?: string }[];
   problem?: string;
 }
 
@@ -146,6 +149,7 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
         devices: [...new Set(contexts.map(({ device }) => device))],
         connected,
         peers: [...new Set(connected.map(({ peer }) => peer))],
+        unreliable: qps.filter(({ state }) => CONNECTED.has(state)).flatMap(unreliable),
         unsupported: [...unsupported, ...contexts.flatMap((context) => context.check().map(nameOf))],
       };
     });
@@ -160,6 +164,13 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
       problem: (error as Error).message,
     };
   }
+}
+
+const addressOf = (gid: string): string => gid.replace(/^::ffff:(?=\d+\.)/, '');
+
+function unreliable({ qpn, type, sgid }: QpInfo): { qpn: number; type: string; address?: string }[] {
+  if (type === 'UC') return [{ qpn, type, address: addressOf(sgid) }];
+  return type === 'UD' ? [{ qpn, type }] : [];
 }
 
 function nameOf(object: { type: string; id: number; detail?: string | number }): string {

@@ -6,6 +6,7 @@ import type { Fit } from '../../../src/migrate/fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from '../../../src/migrate/judge.js';
 import { judgeFit, sameNetwork } from '../../../src/migrate/judge-fit.js';
 import { judgePostCopy } from '../../../src/migrate/judge-post-copy.js';
+import { judgeUnreliable } from '../../../src/migrate/judge-unreliable.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
 import type { Finding } from '../../../src/migrate/types.js';
 import { answers, GIB, host, source } from './facts.js';
@@ -188,6 +189,22 @@ describe('findings of the tree and of each host', () => {
     const socket = { localAddress: '10.77.0.1', localPort: 5, remoteAddress: '10.77.0.3', remotePort: 6 };
     const connected = source({ connections: [socket as SourceFacts['connections'][number]] });
     expect(words(judgeSockets(connected, there, false))).toEqual(['error ADDRESS_STAYS a']);
+  });
+
+  it('tell of QPs whose peers nobody tells of a new address', () => {
+    const unreliable = [
+      { qpn: 17, type: 'UC', address: '10.77.0.7' },
+      { qpn: 18, type: 'UD' },
+    ];
+    const found = (ip: string | undefined, there: string) => {
+      const address = ip ? { address: { cidr: { ip, prefix: 24, family: 4 as const }, dev: 'eth0' } } : {};
+      return words(judgeUnreliable(source({ rdma: { ...rdma, unreliable }, ...address }), host('b', there)));
+    };
+    expect(found(undefined, '10.77.0.2')).toEqual(['error ADDRESS_STAYS a', 'warning ADDRESS_STAYS a']);
+    expect(found('10.77.0.7', '10.77.0.2')).toEqual([]);
+    expect(found('10.77.0.8', '10.77.0.2')).toEqual(['error ADDRESS_STAYS a']);
+    expect(found(undefined, '10.77.0.7')).toEqual(['warning ADDRESS_STAYS a']);
+    expect(words(judgeUnreliable(source(), host('b', '10.77.0.2')))).toEqual([]);
   });
 
   it('tell what post-copy needs, and what it puts at stake', () => {
