@@ -47,10 +47,7 @@ describe('a move that fails leaves the source running and its peers served', () 
 describe('what cannot move is refused by name before anything stops', () => {
   useSweptLab();
 
-  it.each([
-    ['ud', /UD/],
-    ['srq', /SRQ/],
-  ] as const)('%s', isRefused);
+  it('a multicast attachment', () => isRefused('mcast', /multicast|MCAST/i));
 
   it('a destination without our module', async () => {
     const test = await startTraffic();

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
 import { type NodeName, workload } from '../support/lab.js';
 import { migrateFails } from '../support/migrate.js';
-import { isRefused } from '../support/refused.js';
 import { whenImagesArrive } from '../support/sabotage.js';
 import { qpStates, runsOn, startTraffic } from '../support/traffic.js';
 
@@ -63,10 +62,4 @@ describe('a move that fails, in rarer ways', () => {
     expect(absent.message).toMatch(/999999/);
     await runsOn(test);
   });
-
-  it.each([
-    ['uc', /UC/],
-    ['mw', /MW/],
-    ['ah', /AH/],
-  ] as const)('%s is refused', isRefused);
 });

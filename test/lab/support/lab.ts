@@ -9,8 +9,9 @@ export const MOVING_IP = '10.0.1.7';
 export const STAYING_IP = '10.0.1.8';
 
 const WORKLOADS = '/usr/lib/roam/workloads';
-export const workload = (name: 'verdict' | 'qpstates' | 'unsupported' | 'sleeper' | 'pages'): string =>
-  `${WORKLOADS}/${name}`;
+export const workload = (
+  name: 'verdict' | 'qpstates' | 'objects' | 'unsupported' | 'sleeper' | 'pages',
+): string => `${WORKLOADS}/${name}`;
 
 /**
  * Runs a program with a part of a processor. One that polls would take a whole one, of which the machine under
@@ -25,7 +26,7 @@ export const POLITE = [
 ];
 
 const PROGRAMS =
-  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat ib_write_lat ib_read_lat verdict qpstates unsupported sleeper pages tcpdump rping node';
+  'ib_send_bw ib_write_bw ib_read_bw ib_atomic_bw ib_send_lat ib_write_lat ib_read_lat verdict qpstates objects unsupported sleeper pages tcpdump rping node';
 
 let attached: Promise<Lab> | undefined;
 

@@ -26,7 +26,7 @@ export interface Verdict {
 }
 
 export interface WorkloadOptions {
-  program?: 'verdict' | 'qpstates';
+  program?: 'verdict' | 'qpstates' | 'objects';
   server: NodeName;
   client: NodeName;
   moving: 'server' | 'client';
