@@ -133,14 +133,13 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
   try {
     return await withContexts(pids, (contexts) => {
       const qps = contexts.flatMap((context) => context.listQps());
-      const ip = (gid: string) => gid.replace(/^::ffff:(?=\d+\.)/, '');
       const connected = qps
         .filter(({ state, destQpn }) => CONNECTED.has(state) && destQpn > 0)
         .map(({ qpn, destQpn, sgid, dgid, migrationFlags }) => ({
           qpn,
           destQpn,
-          own: ip(sgid),
-          peer: ip(dgid),
+          own: addressOf(sgid),
+          peer: addressOf(dgid),
           isPaused: migrationFlags.includes('paused'),
         }));
       return {
