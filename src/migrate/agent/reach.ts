@@ -1,6 +1,7 @@
 // Whether the hosts of peers answer. No packet reaches a QP: one is to a port that is closed, one is empty.
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { tryRun } from '../run.js';
 
 /**
  * `answers`: the host does. `no-roce`: it does, and nothing there takes RoCE. `unreachable`: no way there, or nobody
@@ -13,7 +14,7 @@ export interface ReachOptions {
   rocePort?: number;
   /** Where nobody is to listen (discard). */
   closedPort?: number;
-  /** The kernel takes three seconds to find that nobody has an address of its own network. */
+  /** The kernel asks three times, a second each, who has an address of its own network. */
   timeoutMs?: number;
 }
 
@@ -30,9 +31,17 @@ export function reach(addresses: string[], options: ReachOptions = {}): Promise<
       ]);
       if (roce === 'ECONNREFUSED') return 'no-roce';
       if (closed === 'ECONNREFUSED') return 'answers';
-      return closed !== undefined && UNREACHABLE.has(closed) ? 'unreachable' : 'silent';
+      const isLost = closed === undefined ? await isNobodys(ip) : UNREACHABLE.has(closed);
+      return isLost ? 'unreachable' : 'silent';
     }),
   );
+}
+
+/** Whether this network was asked who has the address, and nobody has answered. */
+async function isNobodys(ip: string): Promise<boolean> {
+  const { stdout } = await tryRun('ip', ['-j', 'neigh', 'show', 'to', ip]).catch(() => ({ stdout: '' }));
+  const entries = JSON.parse(stdout.trim() || '[]') as { state?: string[] }[];
+  return entries.some(({ state = [] }) => state.includes('FAILED') || state.includes('INCOMPLETE'));
 }
 
 /** The error that an empty datagram comes back as; undefined: none does. */
@@ -47,6 +56,7 @@ function refusal(ip: string, port: number, timeoutMs: number): Promise<string | 
     };
     const timer = setTimeout(end, timeoutMs);
     socket.once('error', (error: NodeJS.ErrnoException) => end(error.code));
-    socket.connect(port, ip, () => socket.send(Buffer.alloc(0)));
+    socket.once('connect', () => socket.send(Buffer.alloc(0)));
+    socket.connect(port, ip);
   });
 }

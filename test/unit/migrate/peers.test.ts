@@ -206,6 +206,7 @@ describe('a probe', () => {
     expect(await reach(['127.0.0.1'], ports)).toEqual(['answers']);
     expect(await reach(['127.0.0.1'], { ...ports, rocePort: ports.closedPort })).toEqual(['no-roce']);
     expect(await reach(['127.0.0.1'], { ...ports, closedPort: port })).toEqual(['silent']);
+    expect(await reach(['255.255.255.255'], ports), 'connect(2) fails').toEqual(['silent']);
     expect(await reach([], ports)).toEqual([]);
     socket.close();
   });
