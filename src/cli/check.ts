@@ -14,7 +14,10 @@ export function registerCheck(program: Command): void {
     );
   inspectFlags(command)
     .description('tell every reason why a migration would be refused (exit code 1); nothing is stopped')
-    .addHelpText('after', '\nExample:\n  roam check pid:1234 --to b --ip 10.0.1.7/24\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  roam check pid:1234 --to b --ip 10.0.1.7/24\n  roam check pid:1234 --to b --peer c\n',
+    )
     .action(async (target: string, flags: InspectFlags) => {
       try {
         const report = await check(inspectOptions(target, flags));
