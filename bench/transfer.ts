@@ -21,7 +21,7 @@ const PREPARE_TLS = `cd /root && [ -f own.crt ] || {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 9 -subj /CN=lab -keyout own.key -out own.crt 2>/dev/null
     scp -q own.key own.crt b:/root/
   }
-  ssh b 'pgrep -f "[a]gent --listen" >/dev/null || setsid roam agent --listen 0.0.0.0:${TLS_PORT} ${FILES.join(' ')} >/root/listener.out 2>&1 </dev/null &
+  ssh b '{ ss -Hltn | grep -q :${TLS_PORT} || exec setsid roam agent --listen 0.0.0.0:${TLS_PORT} ${FILES.join(' ')} >/root/listener.out 2>&1; } >/dev/null 2>&1 </dev/null &
     until grep -q "^listening" /root/listener.out 2>/dev/null; do sleep 0.2; done'`;
 
 /** Takes SIZE bytes into a file and says when it has them all; the other end sends a file. Python's ssl is OpenSSL. */
