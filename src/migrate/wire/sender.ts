@@ -19,8 +19,12 @@ const LEVEL = 1;
 /** A block of which compression leaves more than this goes as it is: the receiver's time is worth more. */
 const NOT_WORTH = 0.95;
 
-/** A sample of less says little, in bytes. */
+/** A sample of less says little, and one of more costs time that a slow processor lacks; in bytes. */
 const LEAST_SAMPLE = 16 * 1024;
+const MOST_SAMPLE = 64 * 1024;
+
+/** So many times as long as a sample took, none is taken after it. */
+const SAMPLE_PAUSE = 50;
 
 /** Bytes that one decision is for: little at first, to come to one soon. */
 const FIRST_WINDOW = 256 * 1024;
@@ -53,7 +57,8 @@ export class FrameSender {
   /** Sent, and not told to have arrived. */
   readonly #under: OpenWindow[] = [];
   #lastArrival?: number;
-  #sampling = false;
+  /** Time of performance.now() from which on a sample may be taken. */
+  #sampleFrom = 0;
   /** Bytes handed to the connection that have not left it. */
   #queued = 0;
   #room?: () => void;
@@ -153,16 +158,19 @@ export class FrameSender {
     return packed;
   }
 
-  /** What compression would make of it, once in a window; nothing waits for that. */
+  /** What compression would make of it, now and then; nothing waits for that. */
   #sample(block: Buffer[], content: number): void {
-    if (this.#mode !== 'auto' || this.#sampling || this.#window.bytes > 0 || content < LEAST_SAMPLE) return;
-    this.#sampling = true;
     const started = performance.now();
-    void compress(joined(block), LEVEL)
-      .then((packed) => this.chooser.sampled(content, packed.length, performance.now() - started))
-      .finally(() => {
-        this.#sampling = false;
-      });
+    if (this.#mode !== 'auto' || content < LEAST_SAMPLE || started < this.#sampleFrom) return;
+    this.#sampleFrom = Number.POSITIVE_INFINITY;
+    const sample = joined(block).subarray(0, MOST_SAMPLE);
+    const note = (packed: Buffer) => {
+      const now = performance.now();
+      this.chooser.sampled(sample.length, packed.length, now - started);
+      this.#sampleFrom = now + (now - started) * SAMPLE_PAUSE;
+    };
+    // Without a sample nothing is compressed.
+    compress(sample, LEVEL).then(note, () => {});
   }
 
   #open(): OpenWindow {
