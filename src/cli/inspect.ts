@@ -57,69 +57,128 @@ function processRow({ pid, ppid, comm, threads, memory }: ImageProcess): (string
 }
 
 function contextLines(context: ImageContext): string[] {
-  const { name, device, uverbs, pds, channels, asyncFiles, cqs, mrs, qps } = context;
+  const { name, device, uverbs, pds, channels, asyncFiles } = context;
   const watch = context.watch.length > 0 ? `; it watches ${context.watch.join(' and ')}` : '';
   const unread = [...channels, ...asyncFiles].reduce((sum, file) => sum + file.unread.length, 0);
   const events = unread > 0 ? `; ${count(unread, 'unread async event')}` : '';
-  const lines = [
+  const tables = [...qpTables(context), ...memoryTables(context), ...otherTables(context)];
+  return [
     '',
     `${name}: ${device} (${uverbs}), ${count(pds.length, 'PD')}, ${count(channels.length, 'completion channel')}${watch}${events}`,
+    ...tables.filter(({ rows }) => rows.length > 0).flatMap(({ head, rows }) => ['', table(head, rows)]),
   ];
-  const full = (n: number | null, depth: number) => `${n ?? '?'}/${depth}`;
-  const section = (head: string[], rows: (string | number)[][]) => {
-    if (rows.length > 0) lines.push('', table(head, rows));
-  };
-  section(
-    [
-      'QPN',
-      'TYPE',
-      'STATE',
-      'MIGRATION',
-      'PEER',
-      'REQ',
-      'COMP',
-      'RESP',
-      'MSN',
-      'SEND',
-      'RECV',
-      'EPOCH',
-      'PEER EPOCH',
-      'SGID',
-      'DGID',
-    ],
-    qps.map((qp) => [
-      qp.qpn,
-      qp.type,
-      qp.state,
-      qp.migrationState,
-      qp.destQpn,
-      qp.psn.req,
-      qp.psn.comp,
-      qp.psn.resp,
-      qp.msn,
-      full(qp.send.posted, qp.send.depth),
-      full(qp.recv.posted, qp.recv.depth),
-      qp.epoch,
-      qp.peerEpoch,
-      qp.sgid,
-      qp.dgid,
-    ]),
-  );
-  section(
-    ['LKEY', 'RKEY', 'PD', 'START', 'LENGTH', 'ACCESS'],
-    mrs.map((mr) => [hex(mr.lkey), hex(mr.rkey), mr.pd, mr.start, byteCount(mr.length), mr.access.join(' ')]),
-  );
-  section(
-    ['CQ', 'COMPLETIONS', 'ARMED', 'CHANNEL', 'UNREAD'],
-    cqs.map((cq) => [
-      cq.handle,
-      full(cq.completions, cq.depth),
-      cq.armed,
-      cq.channel ?? '-',
-      cq.unreadEvents,
-    ]),
-  );
-  return lines;
+}
+
+interface Table {
+  head: string[];
+  rows: (string | number)[][];
+}
+
+const full = (n: number | null, depth: number): string => `${n ?? '?'}/${depth}`;
+
+/** QPs, and the queues that they share. */
+function qpTables({ qps, srqs }: ImageContext): Table[] {
+  return [
+    {
+      head: [
+        'QPN',
+        'TYPE',
+        'STATE',
+        'MIGRATION',
+        'PEER',
+        'REQ',
+        'COMP',
+        'RESP',
+        'MSN',
+        'SEND',
+        'RECV',
+        'EPOCH',
+        'PEER EPOCH',
+        'SGID',
+        'DGID',
+      ],
+      rows: qps.map((qp) => [
+        qp.qpn,
+        qp.type,
+        qp.state,
+        qp.migrationState,
+        qp.destQpn || '-',
+        qp.psn.req,
+        qp.psn.comp,
+        qp.psn.resp,
+        qp.msn,
+        full(qp.send.posted, qp.send.depth),
+        qp.srq === undefined ? full(qp.recv.posted, qp.recv.depth) : `SRQ ${qp.srq}`,
+        qp.epoch,
+        qp.peerEpoch,
+        gidOrNone(qp.sgid),
+        gidOrNone(qp.dgid),
+      ]),
+    },
+    {
+      head: ['SRQ', 'NUMBER', 'PD', 'RECV', 'LIMIT'],
+      rows: srqs.map((srq) => [
+        srq.handle,
+        srq.number,
+        srq.pd,
+        full(srq.posted, srq.depth),
+        srq.limit || '-',
+      ]),
+    },
+  ];
+}
+
+/** A QP that is not connected, as one of UD, has GIDs of zeros. */
+const gidOrNone = (gid: string): string => (gid === '::' ? '-' : gid);
+
+function memoryTables({ mrs, mws }: ImageContext): Table[] {
+  return [
+    {
+      head: ['LKEY', 'RKEY', 'PD', 'START', 'LENGTH', 'ACCESS'],
+      rows: mrs.map((mr) => [
+        hex(mr.lkey),
+        hex(mr.rkey),
+        mr.pd,
+        mr.start,
+        byteCount(mr.length),
+        mr.access.join(' '),
+      ]),
+    },
+    {
+      head: ['MW', 'RKEY', 'PD', 'TYPE', 'STATE', 'MR', 'QPN', 'START', 'LENGTH', 'ACCESS'],
+      rows: mws.map((mw) => [
+        mw.handle,
+        hex(mw.rkey),
+        mw.pd,
+        mw.type,
+        mw.state,
+        mw.mrLkey === undefined ? '-' : hex(mw.mrLkey),
+        mw.qpn ?? '-',
+        mw.addr,
+        byteCount(mw.length),
+        mw.access.join(' '),
+      ]),
+    },
+  ];
+}
+
+function otherTables({ cqs, ahs }: ImageContext): Table[] {
+  return [
+    {
+      head: ['CQ', 'COMPLETIONS', 'ARMED', 'CHANNEL', 'UNREAD'],
+      rows: cqs.map((cq) => [
+        cq.handle,
+        full(cq.completions, cq.depth),
+        cq.armed,
+        cq.channel ?? '-',
+        cq.unreadEvents,
+      ]),
+    },
+    {
+      head: ['AH', 'NUMBER', 'PD', 'SGID INDEX', 'SGID', 'DGID'],
+      rows: ahs.map((ah) => [ah.handle, ah.number, ah.pd, ah.sgidIndex, ah.sgid, ah.dgid]),
+    },
+  ];
 }
 
 const valueText = (value: unknown): string =>

@@ -30,7 +30,7 @@ function entitiesOf({ imageVersion, rounds, processes, contexts }: ImageReport):
 }
 
 function objectsOf(context: ImageContext): Entity[] {
-  const { pds, channels, asyncFiles, cqs, mrs, qps, name, ...own } = context;
+  const { pds, channels, asyncFiles, cqs, srqs, ahs, mrs, mws, qps, name, ...own } = context;
   // The number of an open file is made anew by each restore.
   const withoutId = ({ id, ...file }: ImageContext['channels'][number]) => file;
   return [
@@ -39,7 +39,11 @@ function objectsOf(context: ImageContext): Entity[] {
     ...channels.map((file) => entity('channel', file.name, withoutId(file))),
     ...asyncFiles.map((file) => entity('async file', file.name, withoutId(file))),
     ...cqs.map((cq) => entity('CQ', `${name} handle ${cq.handle}`, cq)),
+    ...srqs.map((srq) => entity('SRQ', `${name} number ${srq.number}`, srq)),
+    ...ahs.map((ah) => entity('AH', `${name} number ${ah.number}`, ah)),
     ...mrs.map((mr) => entity('MR', `${name} lkey 0x${mr.lkey.toString(16)}`, mr)),
+    // Not by its rkey, which each bind changes.
+    ...mws.map((mw) => entity('MW', `${name} handle ${mw.handle}`, mw)),
     ...qps.map((qp) => entity('QP', `${name} QPN ${qp.qpn}`, qp)),
   ];
 }

@@ -6,7 +6,16 @@ import { type ContextImage as Dump, readContextImage, readDescriptorImage } from
 import { ImageDirectory } from './files.js';
 import { ImageError } from './image-error.js';
 import { RECORD_TYPE } from './layouts.js';
-import { completionQueues, eventFiles, hexId, memoryRegions, queuePairs } from './objects.js';
+import {
+  addressHandles,
+  completionQueues,
+  eventFiles,
+  hexId,
+  memoryRegions,
+  memoryWindows,
+  queuePairs,
+  sharedReceiveQueues,
+} from './objects.js';
 import { type DescriptorOf, readProcesses } from './processes.js';
 import { checkReferences } from './references.js';
 import type { ImageContext, ImageReport } from './types.js';
@@ -99,7 +108,10 @@ async function readContext(
     channels: eventFiles(file, image, 'COMP_CHANNEL', nameFile),
     asyncFiles: eventFiles(file, image, 'ASYNC', nameFile),
     cqs: completionQueues(file, image, nameFile),
+    srqs: sharedReceiveQueues(file, image),
+    ahs: addressHandles(file, image),
     mrs: memoryRegions(file, image),
+    mws: memoryWindows(file, image),
     qps: queuePairs(file, image),
   };
 }

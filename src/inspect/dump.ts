@@ -15,14 +15,17 @@ import {
   MAX_HANDLE,
   NONE,
   RECORD_TYPE,
+  roam_rxe_ah,
   roam_rxe_cq,
   roam_rxe_dump_hdr,
   roam_rxe_event,
   roam_rxe_file,
   roam_rxe_mr,
+  roam_rxe_mw,
   roam_rxe_pd,
   roam_rxe_rec,
   roam_rxe_res,
+  roam_rxe_srq,
 } from './layouts.js';
 
 /** A file's bytes, and the name that errors have. */
@@ -144,15 +147,9 @@ function cutRecords(file: ImageFile, start: number, dump: Struct<typeof roam_rxe
   return records;
 }
 
-const OBJECTS: ReadonlySet<number> = new Set([
-  RECORD_TYPE.PD,
-  RECORD_TYPE.CQ,
-  RECORD_TYPE.MR,
-  RECORD_TYPE.QP,
-]);
-
-/** Whether the record is of something that has a uverbs handle. */
-export const hasHandle = ({ type }: Struct<typeof roam_rxe_rec>): boolean => OBJECTS.has(type);
+/** Whether the record is of something that has a uverbs handle; only files have none. */
+export const hasHandle = ({ type }: Struct<typeof roam_rxe_rec>): boolean =>
+  type !== RECORD_TYPE.COMP_CHANNEL && type !== RECORD_TYPE.ASYNC;
 
 function checkRecord(
   { path, bytes }: ImageFile,
@@ -186,6 +183,10 @@ function recordSize(
       return BigInt(sizeOf(roam_rxe_pd));
     case RECORD_TYPE.MR:
       return BigInt(sizeOf(roam_rxe_mr));
+    case RECORD_TYPE.AH:
+      return BigInt(sizeOf(roam_rxe_ah));
+    case RECORD_TYPE.MW:
+      return BigInt(sizeOf(roam_rxe_mw));
     case RECORD_TYPE.COMP_CHANNEL:
     case RECORD_TYPE.ASYNC: {
       const events = fixed(roam_rxe_file)?.event_count;
@@ -196,6 +197,10 @@ function recordSize(
     case RECORD_TYPE.CQ: {
       const cq = fixed(roam_rxe_cq);
       return cq && BigInt(sizeOf(roam_rxe_cq)) + cq.q.buf_size;
+    }
+    case RECORD_TYPE.SRQ: {
+      const srq = fixed(roam_rxe_srq);
+      return srq && BigInt(sizeOf(roam_rxe_srq)) + srq.q.buf_size;
     }
     case RECORD_TYPE.QP: {
       const qp = fixed(roam_rxe_qp);

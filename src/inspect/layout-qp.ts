@@ -79,7 +79,7 @@ export const roam_rxe_qp = {
   epoch: 'u32',
   peer_epoch: 'u32',
   nak_epoch: 'u32',
-  reserved: 'u32',
+  srq: 'u32',
   sq: roam_rxe_queue,
   rq: roam_rxe_queue,
 } as const;

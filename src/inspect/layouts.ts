@@ -3,7 +3,7 @@ import type { Struct } from './layout.js';
 
 /** Versions that this package reads. */
 export const IMAGE_VERSION = 1;
-export const DUMP_VERSION = 4;
+export const DUMP_VERSION = 5;
 
 export const CONTEXT_MAGIC = 0x58434d52;
 export const DESCRIPTOR_MAGIC = 0x44464d52;
@@ -53,7 +53,17 @@ export const roam_rxe_rec = {
 } as const;
 
 /** `enum roam_rxe_type`, of what a dump can hold. */
-export const RECORD_TYPE = { PD: 2, COMP_CHANNEL: 3, ASYNC: 4, CQ: 5, MR: 6, QP: 7 } as const;
+export const RECORD_TYPE = {
+  PD: 2,
+  COMP_CHANNEL: 3,
+  ASYNC: 4,
+  CQ: 5,
+  MR: 6,
+  QP: 7,
+  AH: 8,
+  SRQ: 9,
+  MW: 10,
+} as const;
 
 export const roam_rxe_queue = {
   mmap_offset: 'u64',
@@ -80,6 +90,46 @@ export const roam_rxe_cq = {
   async_events_reported: 'u32',
   comp_events_pending: 'u32',
   q: roam_rxe_queue,
+} as const;
+
+export const roam_rxe_srq = {
+  rec: roam_rxe_rec,
+  srq_num: 'u32',
+  pd_handle: 'u32',
+  max_wr: 'u32',
+  max_sge: 'u32',
+  limit: 'u32',
+  events_reported: 'u32',
+  async: 'u64',
+  q: roam_rxe_queue,
+} as const;
+
+export const roam_rxe_ah = {
+  rec: roam_rxe_rec,
+  ah_num: 'u32',
+  pd_handle: 'u32',
+  port_num: 'u32',
+  flow_label: 'u32',
+  sgid_index: 'u32',
+  hop_limit: 'u32',
+  traffic_class: 'u32',
+  reserved: 'u32',
+  dgid: 16,
+  sgid: 16,
+} as const;
+
+export const roam_rxe_mw = {
+  rec: roam_rxe_rec,
+  pd_handle: 'u32',
+  mw_type: 'u32',
+  rkey: 'u32',
+  state: 'u32',
+  access: 'u32',
+  mr_lkey: 'u32',
+  qpn: 'u32',
+  reserved: 'u32',
+  addr: 'u64',
+  length: 'u64',
 } as const;
 
 export const roam_rxe_mr = {

@@ -7,9 +7,19 @@ import { gidText } from './gid-text.js';
 import { ImageError } from './image-error.js';
 import { type Layout, readStruct, type Struct, sizeOf } from './layout.js';
 import { roam_rxe_qp } from './layout-qp.js';
-import { NONE, RECORD_TYPE, roam_rxe_cq, roam_rxe_event, roam_rxe_file, roam_rxe_mr } from './layouts.js';
+import {
+  NONE,
+  RECORD_TYPE,
+  roam_rxe_ah,
+  roam_rxe_cq,
+  roam_rxe_event,
+  roam_rxe_file,
+  roam_rxe_mr,
+  roam_rxe_mw,
+  roam_rxe_srq,
+} from './layouts.js';
 import { ringLength } from './ring.js';
-import type { ImageCq, ImageEventFile, ImageMr, ImageQp } from './types.js';
+import type { ImageAh, ImageCq, ImageEventFile, ImageMr, ImageMw, ImageQp, ImageSrq } from './types.js';
 
 /** Gives the name by which an event file is known, by its id. */
 export type NameFile = (id: bigint) => string;
@@ -60,22 +70,71 @@ export function completionQueues(file: ImageFile, image: ContextImage, name: Nam
   }));
 }
 
+export function sharedReceiveQueues(file: ImageFile, image: ContextImage): ImageSrq[] {
+  return structs(file, image, RECORD_TYPE.SRQ, roam_rxe_srq).map(({ offset, of }) => ({
+    number: of.srq_num,
+    handle: of.rec.handle,
+    pd: of.pd_handle,
+    depth: of.max_wr,
+    sges: of.max_sge,
+    posted: ringLength(file.bytes, offset + sizeOf(roam_rxe_srq), of.q, 'consumer'),
+    limit: of.limit,
+  }));
+}
+
+export function addressHandles(file: ImageFile, image: ContextImage): ImageAh[] {
+  return structs(file, image, RECORD_TYPE.AH, roam_rxe_ah).map(({ of }) => ({
+    number: of.ah_num,
+    handle: of.rec.handle,
+    pd: of.pd_handle,
+    port: of.port_num,
+    sgid: gidText(of.sgid),
+    dgid: gidText(of.dgid),
+    sgidIndex: of.sgid_index,
+    flowLabel: of.flow_label,
+    hopLimit: of.hop_limit,
+    trafficClass: of.traffic_class,
+  }));
+}
+
+/** @throws ImageError for more than a number can hold, which no memory has */
+function byteLength({ path }: ImageFile, offset: number, what: string, length: bigint): number {
+  if (length > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new ImageError(path, `${what} of ${length} bytes is in it`, { offset });
+  return Number(length);
+}
+
 /** @throws ImageError */
 export function memoryRegions(file: ImageFile, image: ContextImage): ImageMr[] {
-  return structs(file, image, RECORD_TYPE.MR, roam_rxe_mr).map(({ offset, of }) => {
-    if (of.length > BigInt(Number.MAX_SAFE_INTEGER))
-      throw new ImageError(file.path, `an MR of ${of.length} bytes is in it`, { offset });
-    return {
-      handle: of.rec.handle,
-      pd: of.pd_handle,
-      lkey: of.lkey,
-      rkey: of.rkey,
-      start: hexId(of.start),
-      length: Number(of.length),
-      iova: hexId(of.iova),
-      access: accessNames(of.access),
-    };
-  });
+  return structs(file, image, RECORD_TYPE.MR, roam_rxe_mr).map(({ offset, of }) => ({
+    handle: of.rec.handle,
+    pd: of.pd_handle,
+    lkey: of.lkey,
+    rkey: of.rkey,
+    start: hexId(of.start),
+    length: byteLength(file, offset, 'an MR', of.length),
+    iova: hexId(of.iova),
+    access: accessNames(of.access),
+  }));
+}
+
+/** `enum rxe_mw_state` of the module. */
+const MW_STATES = ['invalid', 'free', 'valid'] as const;
+
+/** @throws ImageError */
+export function memoryWindows(file: ImageFile, image: ContextImage): ImageMw[] {
+  return structs(file, image, RECORD_TYPE.MW, roam_rxe_mw).map(({ offset, of }) => ({
+    handle: of.rec.handle,
+    pd: of.pd_handle,
+    type: of.mw_type,
+    rkey: of.rkey,
+    state: MW_STATES[of.state] ?? `UNKNOWN(${of.state})`,
+    ...(of.mr_lkey === 0 ? {} : { mrLkey: of.mr_lkey }),
+    ...(of.qpn === 0 ? {} : { qpn: of.qpn }),
+    addr: hexId(of.addr),
+    length: byteLength(file, offset, 'an MW', of.length),
+    access: accessNames(of.access),
+  }));
 }
 
 const FLAGS = ['stopped', 'paused', 'resuming'] as const satisfies readonly MigrationState[];
@@ -102,6 +161,7 @@ export function queuePairs(file: ImageFile, image: ContextImage): ImageQp[] {
       pd: of.pd_handle,
       sendCq: of.send_cq,
       recvCq: of.recv_cq,
+      ...(of.srq === NONE ? {} : { srq: of.srq }),
       destQpn: of.dest_qpn,
       sgid: gidText(of.sgid),
       dgid: gidText(of.dgid),
@@ -110,7 +170,12 @@ export function queuePairs(file: ImageFile, image: ContextImage): ImageQp[] {
       psn: { req: of.req_psn, comp: of.comp_psn, resp: of.resp_psn },
       msn: of.resp_msn,
       send: { depth: of.max_send_wr, sges: of.max_send_sge, posted: posted(sq, of.sq) },
-      recv: { depth: of.max_recv_wr, sges: of.max_recv_sge, posted: posted(rq, of.rq) },
+      // With an SRQ it has no ring, which is not one that makes no sense.
+      recv: {
+        depth: of.max_recv_wr,
+        sges: of.max_recv_sge,
+        posted: of.srq === NONE ? posted(rq, of.rq) : 0,
+      },
       maxInline: of.max_inline,
       maxRdAtomic: of.max_rd_atomic,
       maxDestRdAtomic: of.max_dest_rd_atomic,

@@ -48,7 +48,10 @@ export interface ImageContext {
   channels: ImageEventFile[];
   asyncFiles: ImageEventFile[];
   cqs: ImageCq[];
+  srqs: ImageSrq[];
+  ahs: ImageAh[];
   mrs: ImageMr[];
+  mws: ImageMw[];
   qps: ImageQp[];
 }
 
@@ -63,7 +66,7 @@ export interface ImageEventFile {
   name: string;
   /** As the source host knew it: another one after each restore. */
   id: string;
-  /** Unread async events: the type's number, and the handle of the QP or CQ. */
+  /** Unread async events: the type's number, and the handle of the QP, CQ or SRQ. */
   unread: { type: number; handle?: number }[];
 }
 
@@ -80,6 +83,30 @@ export interface ImageCq {
   unreadEvents: number;
 }
 
+/** A shared receive queue. */
+export interface ImageSrq extends ImageQueue {
+  number: number;
+  handle: number;
+  pd: number;
+  /** An event comes when fewer receives are posted; 0: not armed. */
+  limit: number;
+}
+
+/** An address handle. */
+export interface ImageAh {
+  /** By which send requests name it. */
+  number: number;
+  handle: number;
+  pd: number;
+  port: number;
+  sgid: string;
+  dgid: string;
+  sgidIndex: number;
+  flowLabel: number;
+  hopLimit: number;
+  trafficClass: number;
+}
+
 export interface ImageMr {
   handle: number;
   pd: number;
@@ -88,6 +115,24 @@ export interface ImageMr {
   start: string;
   length: number;
   iova: string;
+  access: Access[];
+}
+
+/** A memory window. */
+export interface ImageMw {
+  handle: number;
+  pd: number;
+  /** 1 or 2. */
+  type: number;
+  /** As it is now: a bind changes its last byte. */
+  rkey: number;
+  /** One of type 1 is valid unbound too. */
+  state: 'invalid' | 'free' | 'valid' | `UNKNOWN(${number})`;
+  /** Of the MR, and with type 2 of the QP, that it is bound to; absent: to none. */
+  mrLkey?: number;
+  qpn?: number;
+  addr: string;
+  length: number;
   access: Access[];
 }
 
@@ -110,6 +155,9 @@ export interface ImageQp {
   pd: number;
   sendCq: number;
   recvCq: number;
+  /** Where its receives are; absent: in a queue of its own. */
+  srq?: number;
+  /** 0 with GIDs `::`: it is not connected, as one of UD never is. */
   destQpn: number;
   sgid: string;
   dgid: string;
@@ -127,6 +175,7 @@ export interface ImageQp {
   /** Message sequence number of the responder. */
   msn: number;
   send: ImageQueue;
+  /** Empty with an SRQ. */
   recv: ImageQueue;
   maxInline: number;
   /** Outstanding READs and atomics, as requester and as responder. */
@@ -161,7 +210,19 @@ export interface ImageDifference {
 }
 
 export interface ImageObject {
-  kind: 'dump' | 'process' | 'context' | 'PD' | 'channel' | 'async file' | 'CQ' | 'MR' | 'QP';
+  kind:
+    | 'dump'
+    | 'process'
+    | 'context'
+    | 'PD'
+    | 'channel'
+    | 'async file'
+    | 'CQ'
+    | 'SRQ'
+    | 'AH'
+    | 'MR'
+    | 'MW'
+    | 'QP';
   /** Unique within its kind: `pid 17`, `pid 17 fd 4 QPN 18`. */
   name: string;
 }

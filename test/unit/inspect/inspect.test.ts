@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { differenceText, reportText } from '../../../src/cli/inspect.js';
 import { compareImages, inspectImages } from '../../../src/inspect/index.js';
-import { scratch, wholeDump, writeDump } from './images.js';
+import { sizeOf } from '../../../src/inspect/layout.js';
+import { roam_rxe_mw } from '../../../src/inspect/layouts.js';
+import { contextImage, scratch, wholeDump, writeDump } from './images.js';
+import { ahRecord, allRecords, asyncRecord, mwRecord, pdRecord, srqRecord } from './records.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -70,7 +73,69 @@ describe('the images of a dump', () => {
         peerEpoch: 2,
       },
     ]);
+    expect(context?.qps[0]).not.toHaveProperty('srq');
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+  });
+
+  it('tell SRQs, AHs and memory windows', async () => {
+    const [context] = (await inspectImages(await writeDump(dir, wholeDump()))).contexts;
+    expect(context?.srqs).toEqual([
+      { number: 77, handle: 4, pd: 0, depth: 10, sges: 2, posted: 6, limit: 4 },
+    ]);
+    expect(context?.ahs).toEqual([
+      {
+        number: 33,
+        handle: 5,
+        pd: 0,
+        port: 1,
+        sgid: '::ffff:10.0.1.7',
+        dgid: '::ffff:10.0.1.9',
+        sgidIndex: 2,
+        flowLabel: 0,
+        hopLimit: 64,
+        trafficClass: 0,
+      },
+    ]);
+    expect(context?.mws).toEqual([
+      {
+        handle: 6,
+        pd: 0,
+        type: 2,
+        rkey: 0x1503,
+        state: 'valid',
+        mrLkey: 0x402a9,
+        qpn: 18,
+        addr: '0x7f0000002000',
+        length: 4096,
+        access: ['REMOTE_WRITE'],
+      },
+    ]);
+  });
+
+  it('have an unread event of an SRQ, and a window that is not bound', async () => {
+    const unbound = { state: 1, access: 0, mr_lkey: 0, qpn: 0, addr: 0n, length: 0n };
+    const records = [asyncRecord(4), pdRecord(), srqRecord({ limit: 0 }), mwRecord(unbound)];
+    const files = wholeDump().set('roam-rdma-ctx-0.img', contextImage(records));
+    const report = await inspectImages(await writeDump(dir, files));
+    const [context] = report.contexts;
+    expect(context?.asyncFiles[0]?.unread).toEqual([{ type: 4, handle: 4 }]);
+    expect(context?.mws[0]).toMatchObject({ state: 'free', length: 0, access: [] });
+    expect(context?.mws[0]).not.toHaveProperty('mrLkey');
+    expect(context?.mws[0]).not.toHaveProperty('qpn');
+    expect(reportText(report)).toMatch(/^ +4 +77 +0 +6\/10 +-$/m);
+    expect(reportText(report)).toMatch(/^ 6 +0x1503 +0 +2 +free +- +- +0x0 +0 B$/m);
+  });
+
+  it('have a UD QP, which has no peer, with an SRQ in place of a receive queue', async () => {
+    const none = { dest_qpn: 0, dgid: new Uint8Array(16), sgid: new Uint8Array(16) };
+    const files = wholeDump({ qp_type: 4, srq: 4, max_recv_wr: 0, ...none });
+    const report = await inspectImages(await writeDump(dir, files));
+    expect(report.contexts[0]?.qps).toMatchObject([
+      { type: 'UD', srq: 4, destQpn: 0, sgid: '::', send: { posted: 5 }, recv: { depth: 0, posted: 0 } },
+    ]);
+    expect(reportText(report)).toMatch(
+      /^ 18 +UD +RTS +stopped +- +1000 +990 +2000 +12 +5\/16 +SRQ 4 +3 +2 +- +-$/m,
+    );
   });
 
   it('are found in the directory that a migration leaves, with its rounds', async () => {
@@ -93,8 +158,8 @@ describe('the images of a dump', () => {
     const sq = { buf_size: 384n + 32n * 64n, index: 29 };
     const files = wholeDump({ sq });
     const image = files.get('roam-rdma-ctx-0.img') as Buffer;
-    const tail = image.length - (384 + 16 * 64);
-    // The mask of the receive queue, which is the last thing in it.
+    const tail = image.length - sizeOf(roam_rxe_mw) - (384 + 16 * 64);
+    // The mask of the receive queue, which is the last thing before the window.
     image.writeUInt32LE(5, tail + 4);
     const [context] = (await inspectImages(await writeDump(dir, files))).contexts;
     expect(context?.qps[0]).toMatchObject({ send: { posted: 5 }, recv: { posted: null } });
@@ -109,6 +174,9 @@ describe('the images of a dump', () => {
     );
     expect(text).toMatch(/^ 18 +RC +RTS +stopped +4711 +1000 +990 +2000 +12 +5\/16 +3\/8 +3 +2 /m);
     expect(text).toContain('0x402a9');
+    expect(text).toMatch(/^ +4 +77 +0 +6\/10 +4$/m);
+    expect(text).toMatch(/^ 6 +0x1503 +0 +2 +valid +0x402a9 +18 +0x7f0000002000 +4\.0 KiB +REMOTE_WRITE$/m);
+    expect(text).toMatch(/^ 5 +33 +0 +2 +::ffff:10\.0\.1\.7 +::ffff:10\.0\.1\.9$/m);
   });
 });
 
@@ -156,5 +224,20 @@ describe('the difference of two dumps', () => {
       before: 3,
       after: null,
     });
+  });
+
+  it('names SRQs and AHs by their numbers, and windows by their handles', async () => {
+    // All but the SRQ, AH and MW, which come changed.
+    const other = allRecords().filter((_, i) => ![4, 5, 8].includes(i));
+    other.push(srqRecord({ limit: 0 }), ahRecord({ ah_num: 34 }), mwRecord({ rkey: 0x1504, qpn: 0 }));
+    const after = wholeDump().set('roam-rdma-ctx-0.img', contextImage(other));
+    const { added, removed, changed } = await both(wholeDump(), after);
+    expect(added).toEqual([{ kind: 'AH', name: 'pid 17 fd 4 number 34' }]);
+    expect(removed).toEqual([{ kind: 'AH', name: 'pid 17 fd 4 number 33' }]);
+    expect(changed).toEqual([
+      { kind: 'SRQ', name: 'pid 17 fd 4 number 77', field: 'limit', before: 4, after: 0 },
+      { kind: 'MW', name: 'pid 17 fd 4 handle 6', field: 'rkey', before: 0x1503, after: 0x1504 },
+      { kind: 'MW', name: 'pid 17 fd 4 handle 6', field: 'qpn', before: 18, after: null },
+    ]);
   });
 });
