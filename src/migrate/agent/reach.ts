@@ -18,6 +18,9 @@ export interface ReachOptions {
   timeoutMs?: number;
 }
 
+/** For the second answer of a host whose first one came at once. */
+const SOON_MS = 250;
+
 const UNREACHABLE = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EINVAL']);
 
 /** Asks all of them at once. */
@@ -25,10 +28,16 @@ export function reach(addresses: string[], options: ReachOptions = {}): Promise<
   const { rocePort = 4791, closedPort = 9, timeoutMs = 3500 } = options;
   return Promise.all(
     addresses.map(async (ip) => {
-      const [roce, closed] = await Promise.all([
-        refusal(ip, rocePort, timeoutMs),
-        refusal(ip, closedPort, timeoutMs),
-      ]);
+      const enough = new AbortController();
+      const began = performance.now();
+      const asked = refusal(ip, rocePort, timeoutMs, enough.signal);
+      const closed = await refusal(ip, closedPort, timeoutMs);
+      // One host answers both questions alike soon, or swallows the first.
+      if (closed === 'ECONNREFUSED') {
+        const patience = Math.max(SOON_MS, 4 * (performance.now() - began));
+        setTimeout(() => enough.abort(), Math.min(patience, timeoutMs));
+      }
+      const roce = await asked;
       if (roce === 'ECONNREFUSED') return 'no-roce';
       if (closed === 'ECONNREFUSED') return 'answers';
       const isLost = closed === undefined ? await isNobodys(ip) : UNREACHABLE.has(closed);
@@ -45,16 +54,25 @@ async function isNobodys(ip: string): Promise<boolean> {
 }
 
 /** The error that an empty datagram comes back as; undefined: none does. */
-function refusal(ip: string, port: number, timeoutMs: number): Promise<string | undefined> {
+function refusal(
+  ip: string,
+  port: number,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4');
+    let ended = false;
     const end = (code?: string) => {
+      if (ended) return;
+      ended = true;
       clearTimeout(timer);
       socket.removeAllListeners('error').on('error', () => {});
       socket.close();
       resolve(code);
     };
     const timer = setTimeout(end, timeoutMs);
+    signal?.addEventListener('abort', () => end(), { once: true });
     socket.once('error', (error: NodeJS.ErrnoException) => end(error.code));
     socket.once('connect', () => socket.send(Buffer.alloc(0)));
     socket.connect(port, ip);
