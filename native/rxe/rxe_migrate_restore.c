@@ -160,7 +160,8 @@ static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 
 	p->sq = rxe_migr_take_ring(&c, &d->sq, qp->sq.queue);
 	p->rq = qp->srq ? NULL : rxe_migr_take_ring(&c, &d->rq, qp->rq.queue);
-	if (!p->sq || (!p->rq && (!qp->srq || d->rq.buf_size)) || d->req_wqe_index > qp->sq.queue->index_mask ||
+	if (!p->sq || (!p->rq && (!qp->srq || d->rq.buf_size)) ||
+	    d->req_wqe_index > qp->sq.queue->index_mask ||
 	    (d->state != IB_QPS_ERR && d->req_rd_atomic > qp->attr.max_rd_atomic))
 		return -EINVAL;
 

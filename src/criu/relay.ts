@@ -42,29 +42,26 @@ export class CriuClient implements Disposable {
    */
   static async take(pid: number, fd: number, own: ClientCriu): Promise<CriuClient | undefined> {
     const pidfd = PidFd.open(pid);
-    const socket = SeqPacket.from(pidfd.getFd(fd));
-    const packet = await socket.receive();
-    const request = packet && fromBinary(criu_reqSchema, packet.data);
-    if (request && request.type !== criu_req_type.VERSION) return new CriuClient(socket, pidfd, request);
-    if (request) {
-      const { major, minor, sublevel, gitId } = await own.version();
-      const version = {
-        majorNumber: major,
-        minorNumber: minor,
-        sublevel,
-        ...(gitId ? { gitid: gitId } : {}),
-      };
-      const answer = { type: criu_req_type.VERSION, success: true, version };
-      await socket.send(toBinary(criu_respSchema, create(criu_respSchema, answer as never)));
+    let socket: SeqPacket | undefined;
+    let client: CriuClient | undefined;
+    try {
+      socket = SeqPacket.from(pidfd.getFd(fd));
+      const packet = await socket.receive();
+      const request = packet && fromBinary(criu_reqSchema, packet.data);
+      if (request && request.type !== criu_req_type.VERSION) client = new CriuClient(socket, pidfd, request);
+      else if (request) await tellVersion(socket, own);
+      return client;
+    } finally {
+      if (!client) {
+        socket?.close();
+        pidfd.close();
+      }
     }
-    socket.close();
-    pidfd.close();
-    return undefined;
   }
 
   /**
-   * Lets CRIU do what the client wants, with `ours` over its options (the directory of the images must be among them). Notifications come to us, then to the client;
-   * either may refuse. The process that the client has started must have become CRIU, at the other end of `criu`.
+   * Lets CRIU do what the client wants, with `ours` over its options (the directory of the images must be among
+   * them). Notifications come to us, then to the client; either may refuse. The process that the client has started must have become CRIU, at the other end of `criu`.
    *
    * @throws {CriuError} as those of {@link Criu.dump} and {@link Criu.restore}
    */
@@ -165,6 +162,13 @@ export class CriuClient implements Disposable {
   #failure(words: string, stage: string): CriuError {
     return new CriuError(words, { type: criu_req_type[this.request.type], stage });
   }
+}
+
+async function tellVersion(socket: SeqPacket, own: ClientCriu): Promise<void> {
+  const { major, minor, sublevel, gitId } = await own.version();
+  const version = { majorNumber: major, minorNumber: minor, sublevel, ...(gitId ? { gitid: gitId } : {}) };
+  const answer = { type: criu_req_type.VERSION, success: true, version };
+  await socket.send(toBinary(criu_respSchema, create(criu_respSchema, answer as never)));
 }
 
 /** The fields that are set, for use as defaults. */

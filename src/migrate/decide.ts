@@ -52,7 +52,10 @@ export function decide(
       if (destination === 'whole' || destination === 'running')
         return { action: 'finish', reason: 'the source has ended, the copy is whole' };
       if (destination === 'unknown')
-        return wait('the source has ended, and the destination does not answer', 'make ssh to it work');
+        return wait(
+          'the source has ended, and the destination does not answer',
+          'make ssh to it, or its listener, work',
+        );
       return {
         action: 'undo',
         reason: `the source has ended, and there is ${destination === 'absent' ? 'no copy' : 'no copy that could run'}`,
@@ -67,7 +70,7 @@ export function decide(
       if (assumeSourceDead) return { action: 'finish', reason: 'the source is dead, as you say' };
       return wait(
         'the copy is whole, and the source does not answer: the process may live there',
-        'make ssh to the source work; or be sure that the process cannot run there any more, then use --assume-source-dead',
+        'make ssh to the source, or its listener, work; or be sure that the process cannot run there any more, then use --assume-source-dead',
       );
     case 'unknown':
       return wait('neither host answers');

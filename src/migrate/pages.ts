@@ -11,6 +11,7 @@ import {
 } from '../criu/pages/index.js';
 import { RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
+import { waysTo } from './agent/transport.js';
 import type { DataLink } from './data-link.js';
 import { deviceMemory } from './rdma.js';
 
@@ -120,7 +121,7 @@ export class PageStream {
     const reason = await agent.request('pagesEnd', { images }).catch((gone: Error) => gone.message);
     return new RoamError('TRANSFER_FAILED', `at ${host}: ${reason ?? broken.message}`, {
       cause: error,
-      remedy: `see that ${host} has room and that ssh to it is stable`,
+      remedy: `see that ${host} has room and that ${waysTo(host)} is stable`,
     });
   }
 }

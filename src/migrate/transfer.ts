@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { RoamError } from '../errors.js';
 import type { DataResult } from './agent/data.js';
+import { waysTo } from './agent/transport.js';
 import type { DataLink } from './data-link.js';
 import { start } from './run.js';
 
@@ -45,7 +46,7 @@ export async function sendImages(
   const { error } = parseResult(said);
   if (error !== undefined) {
     throw new RoamError('TRANSFER_FAILED', `at ${host}: ${error}`, {
-      remedy: `see that ${host} has room and that ssh to it is stable`,
+      remedy: `see that ${host} has room and that ${waysTo(host)} is stable`,
     });
   }
   if (broken) throw new RoamError('TRANSFER_FAILED', `to ${host}: ${broken.message}`);

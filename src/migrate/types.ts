@@ -1,11 +1,20 @@
 // The public vocabulary of a migration: options, progress, report.
 import type { RestartedCall } from '../criu/index.js';
-import type { Reach } from './agent/reach.js';
 import type { PostCopyReport, PreCopyOptions, PreCopyRound, WireReport } from './memory-types.js';
+import type { PeerFacts, Reach } from './peer-types.js';
 import type { TlsFiles } from './tls/identity.js';
 import type { CompressMode } from './wire/chooser.js';
 
-export type { CompressMode, PostCopyReport, PreCopyOptions, PreCopyRound, Reach, TlsFiles, WireReport };
+export type {
+  CompressMode,
+  PeerFacts,
+  PostCopyReport,
+  PreCopyOptions,
+  PreCopyRound,
+  Reach,
+  TlsFiles,
+  WireReport,
+};
 
 /** The steps of a migration, in the order in which they run. */
 export const PHASES = [
@@ -145,26 +154,6 @@ export interface CheckReport extends MoveSubject {
   carried: string[];
   /** Who is at the other end of the connected QPs. */
   peers: PeerFacts[];
-}
-
-/** What is known of a peer before the move. */
-export interface PeerFacts {
-  ip: string;
-  /** QPNs of the process that are connected to it. */
-  qpns: number[];
-  /**
-   * `roam`: it runs the migratable module, `stock`: it does not, `none`: its host takes no RoCE. The protocol has no
-   * question for that, so `unknown` it is where neither a host that is asked nor the connection itself tells.
-   */
-  kind: 'roam' | 'stock' | 'none' | 'unknown';
-  /** Name of its host, and the version of its module, where they are known. */
-  host?: string;
-  module?: string;
-  /** Resume comes from the address that it knows (`ip` moves along), or from another one. */
-  mode: 'same-address' | 'changed-address';
-  /** Whether its host answers; see `Reach`. */
-  fromSource?: Reach;
-  fromDestination?: Reach;
 }
 
 export interface CarriedFile {

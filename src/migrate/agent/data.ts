@@ -10,7 +10,9 @@ import { start } from '../run.js';
 import { FramedStream } from '../wire/framed.js';
 import { LazyDaemon } from './lazy.js';
 
-/** What a connection is for; its first line, as JSON. The answer is a line that says `ready`; frames follow, both ways. */
+/**
+ * What a connection is for; its first line, as JSON. The answer is a line that says `ready`; frames follow, both ways.
+ */
 export type DataOrder =
   /** A page server that writes to `images`, on top of `parent`. */
   | { kind: 'pages'; images: string; parent?: string }
@@ -30,8 +32,8 @@ const IMAGES = /^images(\.\d+)?$/;
 const PAGE_SERVER_LOG = 'page-server.log';
 
 /**
- * Listens on a unix socket that only root reaches; ssh, or the listener of TLS, forwards to it. Nothing of the data passes through the
- * connection that carries the requests.
+ * Listens on a unix socket that only root reaches; ssh, or the listener of TLS, forwards to it. Nothing of the data
+ * passes through the connection that carries the requests.
  */
 export class DataServer {
   readonly #server: Server;

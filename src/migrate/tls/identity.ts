@@ -65,7 +65,7 @@ export async function readIdentity({ cert, key, peerCerts }: TlsFiles): Promise<
 
 /**
  * For either end. No authority is asked: the handshake proves that the other end has the key of the certificate that
- * it shows, and {@link pinned} that it is the right one. Both have to be asked before the first byte is used.
+ * it shows, and {@link unpinned} that it is the right one. Both have to be asked before the first byte is used.
  */
 export const tlsOptions = ({ cert, key }: Pick<Identity, 'cert' | 'key'>) => ({
   cert,
