@@ -140,7 +140,6 @@ int rxe_migr_mr_init(struct rxe_dev *rxe, u64 start, u64 length, int access,
 		return -EINVAL;
 
 	key = mr->migr_key ?: (mr->elem.index << 8 | rxe_get_next_key(-1));
-	xa_init(&mr->page_list);
 	mr->lkey = mr->ibmr.lkey = key;
 	mr->rkey = mr->ibmr.rkey = key;
 	mr->access = access;
@@ -173,34 +172,24 @@ bool rxe_migr_mmap_keep(struct ib_ucontext *context)
 	return rxe_migr_restored(context);
 }
 
+/* No QP of the context runs yet, so that nobody looks up the MR meanwhile. */
 static int rxe_migr_pin_mr(struct rxe_dev *rxe, struct rxe_mr *mr)
 {
-	struct sg_page_iter iter;
-	struct ib_umem *umem;
-	unsigned long index = 0;
-	int err = 0;
+	u32 key = mr->rkey;
+	int err;
 
-	umem = ib_umem_get(&rxe->ib_dev, mr->migr_start, mr->migr_length,
-			   mr->access);
-	if (IS_ERR(umem))
-		return PTR_ERR(umem);
-
-	__sg_page_iter_start(&iter, umem->sgt_append.sgt.sgl,
-			     umem->sgt_append.sgt.orig_nents, 0);
-	while (!err && __sg_page_iter_next(&iter))
-		err = xa_err(xa_store(&mr->page_list, index++,
-				      sg_page_iter_page(&iter), GFP_KERNEL));
-	if (err) {
-		xa_destroy(&mr->page_list);
-		ib_umem_release(umem);
+	err = rxe_mr_init_user(rxe, mr->migr_start, mr->migr_length,
+			       mr->access, mr);
+	/* that made up a key */
+	mr->ibmr.lkey = key;
+	mr->ibmr.rkey = key;
+	WRITE_ONCE(mr->lkey, key);
+	WRITE_ONCE(mr->rkey, key);
+	if (err)
 		return err;
-	}
 
-	mr->umem = umem;
 	mr->migr_restoring = false;
 	rxe_migr_track_mr(rxe, mr);
-	/* pairs with the unlocked check of state in lookup_mr() */
-	smp_store_release(&mr->state, RXE_MR_STATE_VALID);
 	return 0;
 }
 
