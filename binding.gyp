@@ -20,6 +20,7 @@
       "target_name": "roam_sys",
       "sources": [
         "native/sys/addon.cc",
+        "native/sys/byte_socket.cc",
         "native/sys/pidfd.cc",
         "native/sys/seqpacket.cc",
         "native/sys/zstd.cc",

@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "../util/fd_poll.h"
+#include "byte_socket.h"
 #include "pidfd.h"
 #include "seqpacket.h"
 #include "zstd.h"
@@ -23,6 +24,7 @@ class SysAddon : public Napi::Addon<SysAddon> {
     exports.Set("zstdVersion", Napi::Function::New<ZstdVersion>(env, "zstdVersion"));
     exports.Set("zstdCompress", Napi::Function::New<ZstdCompress>(env, "zstdCompress"));
     exports.Set("zstdDecompress", Napi::Function::New<ZstdDecompress>(env, "zstdDecompress"));
+    exports.Set("ByteSocket", ByteSocket::Define(env));
     exports.Set("FdPoll", FdPoll::Define(env));
   }
 };

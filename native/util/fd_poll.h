@@ -13,7 +13,7 @@ namespace roam {
 //   ref(), unref() whether a started poll keeps the process alive (it does at first)
 //
 // It does not own the descriptor, and it makes it non-blocking.  While started it keeps itself from
-// being collected.  This file and its .cc are the only users of libuv in the addons.
+// being collected.  Beside it only sys/byte_socket.cc uses libuv.
 class FdPoll : public Napi::ObjectWrap<FdPoll> {
  public:
   static Napi::Function Define(Napi::Env env);

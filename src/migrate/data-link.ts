@@ -1,7 +1,9 @@
 // The way that data takes to the destination: a connection for each stream, by a way that is made before the freeze.
 import type { Duplex } from 'node:stream';
+import { type ByteChannel, channelOver } from '../criu/pages/index.js';
 import type { RoamError } from '../errors.js';
 import type { DataOrder } from './agent/data.js';
+import { AnsweredFrames } from './wire/frame-answers.js';
 import { FramedStream } from './wire/framed.js';
 import type { SenderOptions } from './wire/sender.js';
 
@@ -26,11 +28,22 @@ export class DataLink {
   ) {}
 
   /**
-   * A connection for `order`, which the agent has accepted.
+   * A stream for `order`, which the agent has accepted.
    *
    * @throws RoamError DATA_LINK_FAILED, TLS_FAILED
    */
   async connect(order: DataOrder): Promise<Duplex> {
+    const { pace, ...unpaced } = this.sending;
+    // The limit is for memory; what else goes is little, and goes in the freeze.
+    return new FramedStream(await this.#open(order), order.kind === 'tar' ? unpaced : this.sending);
+  }
+
+  /** A page server at the destination. @throws RoamError DATA_LINK_FAILED, TLS_FAILED */
+  async pageServer(order: Extract<DataOrder, { kind: 'pages' }>): Promise<ByteChannel> {
+    return new AnsweredFrames(channelOver(await this.#open(order)), this.sending);
+  }
+
+  async #open(order: DataOrder): Promise<Duplex> {
     const socket = await this.way.connect();
     // What was wrong with it shows where it is used: its end is an error there.
     socket.on('error', () => {});
@@ -42,9 +55,7 @@ export class DataLink {
     });
     const accepted = await ready;
     clearTimeout(timer);
-    const { pace, ...unpaced } = this.sending;
-    // The limit is for memory; what else goes is little, and goes in the freeze.
-    if (accepted) return new FramedStream(socket, order.kind === 'tar' ? unpaced : this.sending);
+    if (accepted) return socket;
     socket.destroy();
     throw await this.way.failure();
   }

@@ -2,6 +2,7 @@
 import { mkdir, open } from 'node:fs/promises';
 import { Criu, type CriuOptions } from '../criu/index.js';
 import {
+  channelOver,
   LazyPages,
   PAGE,
   PageFilter,
@@ -83,23 +84,26 @@ export class PageStream {
     const imagesDir = `${dir}/${images}`;
     await mkdir(imagesDir, { recursive: true, mode: 0o700 });
     if (signal?.aborted) throw new RoamError('INTERRUPTED', 'interrupted');
-    const server = await link.connect({ kind: 'pages', images, ...(parent ? { parent } : {}) });
-    const hangUp = () => server.destroy();
+    const server = await link.pageServer({ kind: 'pages', images, ...(parent ? { parent } : {}) });
+    const hangUp = () => server.close();
     signal?.addEventListener('abort', hangUp);
     try {
       await using criu = await start(imagesDir);
       const { socket, fd } = criu.pages;
       socket.on('error', () => {});
+      const given = channelOver(socket);
       let broken: unknown;
       const untracked = async (pid: number) => readDeviceMemory((await hostPid?.(pid)) ?? pid);
       const lazy = last ? this.lazy : undefined;
       const options = { round, last, lazy, untracked };
-      const sent = this.#filter.round(socket, server, options).catch((error) => {
-        broken = error;
-        // CRIU waits for an answer that will not come.
-        socket.destroy();
-        throw error;
-      });
+      const sent = this.#filter
+        .round(given, server, options)
+        .catch((error) => {
+          broken = error;
+          throw error;
+        })
+        // When it broke, CRIU waits for an answer that will not come.
+        .finally(() => given.close());
       sent.catch(() => {});
       const parentImg = parent ? { parentImg: `../${parent}`, trackMem: true } : {};
       await request({ criu, opts: { imagesDir, ps: { fd }, ...parentImg }, sent }).catch(async (error) => {
@@ -108,7 +112,7 @@ export class PageStream {
       return await sent;
     } finally {
       signal?.removeEventListener('abort', hangUp);
-      server.destroy();
+      server.close();
     }
   }
 

@@ -14,6 +14,13 @@ export interface FdPoll {
   unref(): void;
 }
 
+/** A stream socket for much data; see native/sys/byte_socket.h. */
+export interface NativeByteSocket {
+  read(bytes: Uint8Array, least: number): number;
+  write(parts: readonly Uint8Array[]): boolean;
+  close(): void;
+}
+
 /** One message of a SOCK_SEQPACKET socket. */
 export interface Packet {
   data: Uint8Array;
@@ -33,6 +40,10 @@ interface SysAddon {
   zstdVersion(): string | undefined;
   zstdCompress(bytes: Uint8Array, level: number): Promise<Buffer>;
   zstdDecompress(bytes: Uint8Array, length: number): Promise<Buffer>;
+  ByteSocket: new (
+    fd: number,
+    callback: (what: number, errno: number, count: number) => void,
+  ) => NativeByteSocket;
   FdPoll: new (fd: number, callback: (errno: number, events: number) => void) => FdPoll;
 }
 

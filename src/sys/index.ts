@@ -1,4 +1,5 @@
 export type { Packet } from './addon.js';
+export { ByteSocket } from './byte-socket.js';
 export { OwnedFd } from './owned-fd.js';
 export { PidFd } from './pidfd.js';
 export { Readiness } from './readiness.js';

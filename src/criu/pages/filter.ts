@@ -1,5 +1,5 @@
 // Stands between a CRIU that dumps and the page server: what the other side has already is not sent again.
-import type { Duplex } from 'node:stream';
+import type { ByteChannel } from './channel.js';
 import { type Digest, makeDigest, type PageDigests } from './digests.js';
 import { Pass } from './pass.js';
 import type { PageRound, RoundOptions } from './types.js';
@@ -21,7 +21,7 @@ export class PageFilter {
    * @param server the page server
    * @throws PageStreamError when either side hangs up in the middle
    */
-  async round(criu: Duplex, server: Duplex, options: RoundOptions): Promise<PageRound> {
+  async round(criu: ByteChannel, server: ByteChannel, options: RoundOptions): Promise<PageRound> {
     this.#digest ??= await makeDigest();
     const pass = new Pass(criu, server, this.#sent, this.#digest, options);
     try {

@@ -1,3 +1,4 @@
+export { type ByteChannel, channelOver, StreamChannel } from './channel.js';
 export { PageFilter } from './filter.js';
 export { LazyPages, type LazySums, serveLazyPages } from './lazy.js';
 export { PAGE } from './protocol.js';

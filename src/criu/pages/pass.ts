@@ -1,5 +1,6 @@
 // One round of pages on its way from CRIU to the page server.
-import type { Duplex } from 'node:stream';
+import { BATCH, Batches } from './batches.js';
+import type { ByteChannel } from './channel.js';
 import { type Digest, PageDigests } from './digests.js';
 import {
   COMMAND,
@@ -13,7 +14,6 @@ import {
   processOf,
 } from './protocol.js';
 import { cut } from './ranges.js';
-import { ExactReader } from './reader.js';
 import {
   type PageRange,
   type PageRound,
@@ -21,34 +21,28 @@ import {
   type RoundOptions,
   type UntrackedMemory,
 } from './types.js';
-import { write } from './write.js';
-
-/** Pages handled at once: what is read while the last part is still being written. */
-const BATCH = 64;
 
 /** The state of one round. */
 export class Pass {
   readonly sums: PageRound = { pages: 0, lazy: 0, deferrable: 0, unchanged: 0, bytes: 0 };
-  readonly #commands: ExactReader;
-  readonly #answers: ExactReader;
+  readonly #batches = new Batches();
   readonly #untracked = new Map<bigint, Promise<UntrackedMemory | undefined>>();
   /** A run that was kept back and is not listed yet. */
   #kept?: PageHeader;
+  /** Goes by one call. */
+  #outbox: Buffer[] = [];
 
   constructor(
-    private readonly criu: Duplex,
-    private readonly server: Duplex,
+    private readonly criu: ByteChannel,
+    private readonly server: ByteChannel,
     private readonly sent: Map<bigint, PageDigests>,
     private readonly digest: Digest,
     private readonly options: RoundOptions,
-  ) {
-    this.#commands = new ExactReader(criu);
-    this.#answers = new ExactReader(server);
-  }
+  ) {}
 
   async run(): Promise<void> {
     for (;;) {
-      const bytes = await this.#fromCriu(COMMAND);
+      const bytes = await this.#fromCriu(Buffer.allocUnsafe(COMMAND));
       const header = parseHeader(bytes);
       if (header.command === PageCommand.open2) await this.#ask(bytes, 1);
       else if (header.command === PageCommand.parent) await this.#ask(bytes, 4);
@@ -71,10 +65,11 @@ export class Pass {
 
   /** Passes a command on, and its answer back. */
   async #ask(command: Buffer, answerLength: number): Promise<void> {
-    await this.#send(command);
-    const answer = await this.#answers.read(answerLength).catch(() => undefined);
-    if (!answer) throw new PageStreamError('server', 'the page server hung up');
-    await write(this.criu, answer);
+    this.#send(command);
+    await this.#flush();
+    const answer = Buffer.allocUnsafe(answerLength);
+    if (!(await this.server.fill(answer).catch(() => false))) throw hungUp();
+    await this.criu.write(answer).catch(() => {});
   }
 
   async #present(header: PageHeader): Promise<void> {
@@ -82,7 +77,8 @@ export class Pass {
     const known = this.#digests(header.id);
     for (let done = 0; done < header.pages; done += BATCH) {
       const count = Math.min(BATCH, header.pages - done);
-      const data = await this.#fromCriu(count * PAGE);
+      const batch = await this.#batches.take();
+      const data = await this.#fromCriu(batch.subarray(0, count * PAGE));
       const first = header.first + done;
       await this.#runs({ ...header, command: PageCommand.addFlags }, first, data, (i) => {
         const before = known.get(first + i, round - 1);
@@ -94,6 +90,7 @@ export class Pass {
         else known.keep(first + i, round);
         return changed;
       });
+      this.#batches.give(this.#flush());
     }
   }
 
@@ -105,8 +102,9 @@ export class Pass {
     const end = header.first + header.pages;
     for (const part of cut({ first: header.first, end }, memory?.ranges ?? [])) {
       if (memory && part.inside) await this.#unseen(header, part, memory, known);
-      else await this.#send(encodeHeader({ ...header, first: part.first, pages: part.end - part.first }));
+      else this.#send(encodeHeader({ ...header, first: part.first, pages: part.end - part.first }));
     }
+    await this.#flush();
     if (!last) for (let page = header.first; page < end; page++) known.keep(page, round);
   }
 
@@ -129,6 +127,7 @@ export class Pass {
         data,
         (i) => known.get(first + i, round - 1) !== this.digest(pageOf(data, i)),
       );
+      await this.#flush();
     }
   }
 
@@ -149,7 +148,7 @@ export class Pass {
       else {
         this.sums.unchanged += to - from;
         const run = { ...header, flags: PageFlags.parent, first: first + from, pages: to - from };
-        await this.#send(encodeHeader(run));
+        this.#send(encodeHeader(run));
       }
     }
   }
@@ -167,33 +166,33 @@ export class Pass {
       const content = data.subarray((part.first - first) * PAGE, (part.end - first) * PAGE);
       if (canWait && !part.inside) {
         this.sums.lazy += pages;
-        lazy.add(pid, part.first, content);
-        await this.#later({ ...run, flags: PageFlags.lazy });
+        lazy.add(pid, part.first, Buffer.from(content));
+        this.#later({ ...run, flags: PageFlags.lazy });
         continue;
       }
       this.sums.pages += pages;
       if (isLazy) this.sums.deferrable += pages;
       // A restore passes over whatever is marked as lazy.
       const flags = (canWait ? header.flags & ~PageFlags.lazy : header.flags) | PageFlags.present;
-      await this.#send(encodeHeader({ ...run, flags }), content);
+      this.#send(encodeHeader({ ...run, flags }), content);
     }
   }
 
   /** Adjoining runs are listed as one: the other side asks for no more than one of them at a time. */
-  async #later(run: PageHeader): Promise<void> {
+  #later(run: PageHeader): void {
     const before = this.#kept;
     if (before && before.id === run.id && before.first + before.pages === run.first)
       before.pages += run.pages;
     else {
-      await this.#list();
+      this.#list();
       this.#kept = { ...run };
     }
   }
 
-  async #list(): Promise<void> {
+  #list(): void {
     const run = this.#kept;
     this.#kept = undefined;
-    if (run) await this.#send(encodeHeader(run));
+    if (run) this.#send(encodeHeader(run));
   }
 
   #digests(id: bigint): PageDigests {
@@ -211,21 +210,31 @@ export class Pass {
     return asked;
   }
 
-  async #fromCriu(length: number): Promise<Buffer> {
-    const bytes = await this.#commands.read(length).catch(() => undefined);
-    if (!bytes) throw new PageStreamError('criu', 'CRIU hung up before its last page');
-    return bytes;
+  async #fromCriu(bytes: Buffer): Promise<Buffer> {
+    if (await this.criu.fill(bytes).catch(() => false)) return bytes;
+    throw new PageStreamError('criu', 'CRIU hung up before its last page');
   }
 
-  async #send(...parts: Buffer[]): Promise<void> {
+  #send(...parts: Buffer[]): void {
     // Pages are listed in ascending order.
-    if (this.#kept) await this.#list();
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    this.sums.bytes += length;
-    await write(this.server, ...parts).catch(() => {
-      throw new PageStreamError('server', 'the page server hung up');
+    if (this.#kept) this.#list();
+    for (const part of parts) {
+      this.sums.bytes += part.length;
+      this.#outbox.push(part);
+    }
+  }
+
+  /** Resolves when all that was sent may change. */
+  #flush(): Promise<void> {
+    const parts = this.#outbox;
+    this.#outbox = [];
+    if (parts.length === 0) return Promise.resolve();
+    return this.server.write(...parts).catch(() => {
+      throw hungUp();
     });
   }
 }
+
+const hungUp = () => new PageStreamError('server', 'the page server hung up');
 
 const pageOf = (data: Buffer, index: number): Buffer => data.subarray(index * PAGE, (index + 1) * PAGE);

@@ -4,9 +4,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { CriuLog, firstCriuError } from '../../criu/log.js';
+import { type ByteChannel, channelOver } from '../../criu/pages/index.js';
 import { RoamError } from '../../errors.js';
+import { ByteSocket } from '../../sys/index.js';
 import { readFirstLine } from '../first-line.js';
 import { start } from '../run.js';
+import { FrameChannel } from '../wire/frame-channel.js';
 import { FramedStream } from '../wire/framed.js';
 import { LazyDaemon } from './lazy.js';
 
@@ -38,6 +41,8 @@ const PAGE_SERVER_LOG = 'page-server.log';
 export class DataServer {
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
+  /** Hang up on those that were taken over by their descriptor. */
+  readonly #channels = new Set<() => void>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #pageServers = new Map<string, Promise<string | undefined>>();
   /** Brings the memory of the restored processes, when that comes later. */
@@ -86,6 +91,7 @@ export class DataServer {
   async close(): Promise<void> {
     this.#server.close();
     for (const socket of this.#connections) socket.destroy();
+    for (const hangUp of this.#channels) hangUp();
     this.lazy?.kill();
     await Promise.allSettled(this.#running);
     await rm(this.path, { force: true });
@@ -93,14 +99,17 @@ export class DataServer {
 
   async #serve(socket: Socket): Promise<void> {
     const order = JSON.parse(await readFirstLine(socket, LONGEST_ORDER)) as DataOrder;
+    if (order.kind === 'pages') {
+      const ended = this.#receivePages(channelOver(socket), order.images, order.parent);
+      this.#pageServers.set(order.images, ended);
+      await ended;
+      return;
+    }
     const stream = new FramedStream(socket);
     // Beside the frames: the stream has sent none yet.
     const ready = () => socket.write(READY);
     if (order.kind === 'tar') return this.#unpack(stream, ready);
-    if (order.kind === 'lazy') return this.#bringPages(stream, ready, order.images);
-    const ended = this.#receivePages(stream, ready, order.images, order.parent);
-    this.#pageServers.set(order.images, ended);
-    await ended;
+    return this.#bringPages(stream, ready, order.images);
   }
 
   async #unpack(socket: Duplex, ready: () => void): Promise<void> {
@@ -134,34 +143,57 @@ export class DataServer {
     return `${this.dir}/${images}`;
   }
 
-  async #receivePages(
-    socket: Duplex,
-    ready: () => void,
-    images: string,
-    parent?: string,
-  ): Promise<string | undefined> {
-    const directory = this.#directory(images);
-    if (parent) this.#directory(parent);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const log = await CriuLog.expect(directory, PAGE_SERVER_LOG);
-    const args = ['page-server', '--images-dir', directory, '--log-file', PAGE_SERVER_LOG, '-v2'];
-    // What a later round brings again is punched out of the earlier images: memory for one copy is enough.
-    if (parent) args.push('--prev-images-dir', `../${parent}`, '--auto-dedup');
-    const { child, exited } = start(this.criu, [...args, '--ps-socket', String(PAGES_FD)], { sockets: 1 });
-    const pages = child.stdio[PAGES_FD] as unknown as Duplex;
-    pages.on('error', () => {});
-    child.stdin.end();
-    child.stdout.resume();
-    ready();
-    socket.pipe(pages);
-    pages.pipe(socket);
-    socket.once('close', () => pages.destroy());
-    const [words, { exitCode, failure }] = await Promise.all([text(child.stderr), exited]);
-    socket.end();
-    if (exitCode === 0) return undefined;
-    const reason = firstCriuError(await log.read()) ?? failure?.message ?? words.split('\n')[0];
-    return reason || `exit code ${exitCode}`;
+  /** @returns what went wrong, if something did */
+  async #receivePages(channel: ByteChannel, images: string, parent?: string): Promise<string | undefined> {
+    const hangUp = () => channel.close();
+    this.#channels.add(hangUp);
+    try {
+      const directory = this.#directory(images);
+      if (parent) this.#directory(parent);
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const log = await CriuLog.expect(directory, PAGE_SERVER_LOG);
+      const args = ['page-server', '--images-dir', directory, '--log-file', PAGE_SERVER_LOG, '-v2'];
+      // What a later round brings again is punched out of the earlier images: memory for one copy is enough.
+      if (parent) args.push('--prev-images-dir', `../${parent}`, '--auto-dedup');
+      const { child, exited } = start(this.criu, [...args, '--ps-socket', String(PAGES_FD)], { sockets: 1 });
+      child.stdin.end();
+      child.stdout.resume();
+      const server = ByteSocket.take(child.stdio[PAGES_FD] as unknown as Socket);
+      await channel.write(Buffer.from(READY)).catch(hangUp);
+      await passOn(channel, server);
+      const [words, { exitCode, failure }] = await Promise.all([text(child.stderr), exited]);
+      if (exitCode === 0) return undefined;
+      const reason = firstCriuError(await log.read()) ?? failure?.message ?? words.split('\n')[0];
+      return reason || `exit code ${exitCode}`;
+    } finally {
+      this.#channels.delete(hangUp);
+      hangUp();
+    }
   }
 }
 
+/** Both ways, until either side ends; what was wrong shows in the end of the page server. */
+async function passOn(channel: ByteChannel, server: ByteSocket): Promise<void> {
+  const frames = new FrameChannel(channel);
+  const answer = Buffer.allocUnsafe(ANSWER);
+  const answers = async () => {
+    for (let count = await server.some(answer); count > 0; count = await server.some(answer))
+      await frames.write(answer.subarray(0, count));
+    await frames.end();
+  };
+  const pages = async () => {
+    try {
+      await frames.receive((part) => server.write(part));
+    } finally {
+      server.close();
+    }
+  };
+  const answered = answers().catch(() => {});
+  // The source hears of a page server that has ended by the end of its answers.
+  await pages().catch(() => {});
+  await answered;
+}
+
 const PAGES_FD = 3;
+/** Bytes of a page server's answer, at most. */
+const ANSWER = 4096;

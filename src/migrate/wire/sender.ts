@@ -1,5 +1,5 @@
 // The sending half of a framed stream.
-import type { Duplex } from 'node:stream';
+import type { ByteChannel } from '../../criu/pages/channel.js';
 import { compress } from '../../sys/index.js';
 import { Chooser, type CompressMode } from './chooser.js';
 import { BLOCK, encodeFrame, FrameKind, HEADER } from './frames.js';
@@ -62,9 +62,11 @@ export class FrameSender {
   /** Bytes handed to the connection that have not left it. */
   #queued = 0;
   #room?: () => void;
+  #closed = false;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly socket: Duplex,
+    private readonly channel: ByteChannel,
     private readonly options: SenderOptions,
   ) {
     this.#mode = options.mode ?? 'none';
@@ -95,6 +97,17 @@ export class FrameSender {
     return this.#windows > FIRST_WINDOWS ? WINDOW : FIRST_WINDOW;
   }
 
+  /** Resolves when what was sent has left, and may change. @throws Error when the connection is closed */
+  get written(): Promise<void> {
+    return this.#written;
+  }
+
+  /** Nothing follows. */
+  end(): Promise<void> {
+    this.#put([encodeFrame({ kind: FrameKind.end, length: 0, content: 0 })]);
+    return this.#written;
+  }
+
   /** The receiver's side: everything before a mark has come. */
   answer(): void {
     this.#put([encodeFrame({ kind: FrameKind.reached, length: 0, content: 0 })]);
@@ -121,6 +134,7 @@ export class FrameSender {
 
   /** Nobody waits for room any more. */
   closed(): void {
+    this.#closed = true;
     this.#room?.();
   }
 
@@ -189,28 +203,22 @@ export class FrameSender {
   }
 
   #put(parts: Buffer[]): void {
-    const { socket } = this;
-    if (socket.destroyed || socket.writableEnded) return;
+    if (this.#closed) return;
     const length = lengthOf(parts);
     this.#queued += length;
-    socket.cork();
-    parts.forEach((part, i) => {
-      if (i < parts.length - 1) socket.write(part);
-      else
-        socket.write(part, () => {
-          this.#queued -= length;
-          if (this.#queued <= QUEUE) this.#room?.();
-        });
+    this.#written = this.channel.write(...parts).then(() => {
+      this.#queued -= length;
+      if (this.#queued <= QUEUE) this.#room?.();
     });
-    socket.uncork();
+    this.#written.catch(() => this.closed());
   }
 
   async #hasRoom(): Promise<void> {
-    while (this.#queued > QUEUE && !this.socket.destroyed)
+    while (this.#queued > QUEUE && !this.#closed)
       await new Promise<void>((resolve) => {
         this.#room = resolve;
       });
-    if (this.socket.destroyed) throw new Error('the connection was closed');
+    if (this.#closed) throw new Error('the connection was closed');
   }
 }
 

@@ -1,7 +1,7 @@
 import { Duplex, PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LazyPages, PAGE, PageFilter, serveLazyPages } from '../../../src/criu/pages/index.js';
+import { LazyPages, PAGE, PageFilter, StreamChannel, serveLazyPages } from '../../../src/criu/pages/index.js';
 import {
   COMMAND,
   carriesPages,
@@ -55,7 +55,7 @@ describe('pages that are kept back', () => {
     const lazy = new LazyPages();
     const pinned = [{ first: 130, end: 140 }];
     const memory = { ranges: [], pinned, close: async () => {}, read: async () => Buffer.alloc(0) };
-    const round = new PageFilter().round(filterCriu, filterServer, {
+    const round = new PageFilter().round(new StreamChannel(filterCriu), new StreamChannel(filterServer), {
       round: 1,
       last: true,
       lazy,
@@ -111,7 +111,10 @@ describe('pages that are kept back', () => {
   it('are only counted in the rounds before the last', async () => {
     const [criu, filterCriu] = pair();
     const [server, filterServer] = pair();
-    const round = new PageFilter().round(filterCriu, filterServer, { round: 1, last: false });
+    const round = new PageFilter().round(new StreamChannel(filterCriu), new StreamChannel(filterServer), {
+      round: 1,
+      last: false,
+    });
     const { addFlags, forceClose } = PageCommand;
     const { present, lazy } = PageFlags;
     const run = (flags: number, first: number) =>

@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PageDigests } from '../../../src/criu/pages/digests.js';
-import { PAGE, PageFilter, type UntrackedMemory } from '../../../src/criu/pages/index.js';
+import { PAGE, PageFilter, StreamChannel, type UntrackedMemory } from '../../../src/criu/pages/index.js';
 import {
   COMMAND,
   carriesPages,
@@ -85,7 +85,7 @@ async function round(
   const [server, filterServer] = pair();
   const options = { round: number, last, ...(untracked ? { untracked: async () => untracked } : {}) };
   const [sums, , came] = await Promise.all([
-    filter.round(filterCriu, filterServer, options),
+    filter.round(new StreamChannel(filterCriu), new StreamChannel(filterServer), options),
     speakAsCriu(criu, listed),
     serve(server, images),
   ]);
@@ -155,7 +155,10 @@ describe('the stream of pages', () => {
     criu.write(encodeHeader({ command: PageCommand.open2, flags: 0, first: 0, pages: 0, id: ID }));
     server.end();
     await expect(
-      new PageFilter().round(filterCriu, filterServer, { round: 1, last: true }),
+      new PageFilter().round(new StreamChannel(filterCriu), new StreamChannel(filterServer), {
+        round: 1,
+        last: true,
+      }),
     ).rejects.toMatchObject({
       side: 'server',
     });
