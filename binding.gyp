@@ -21,6 +21,7 @@
       "sources": [
         "native/sys/addon.cc",
         "native/sys/byte_socket.cc",
+        "native/sys/digest.cc",
         "native/sys/pidfd.cc",
         "native/sys/seqpacket.cc",
         "native/sys/zstd.cc",

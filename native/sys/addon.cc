@@ -2,6 +2,7 @@
 
 #include "../util/fd_poll.h"
 #include "byte_socket.h"
+#include "digest.h"
 #include "pidfd.h"
 #include "seqpacket.h"
 #include "zstd.h"
@@ -21,6 +22,7 @@ class SysAddon : public Napi::Addon<SysAddon> {
     exports.Set("pidfdGetfd", Napi::Function::New<PidfdGetfd>(env, "pidfdGetfd"));
     exports.Set("pidfdSendSignal", Napi::Function::New<PidfdSendSignal>(env, "pidfdSendSignal"));
     exports.Set("closeFd", Napi::Function::New<CloseFd>(env, "closeFd"));
+    exports.Set("digestPages", Napi::Function::New<DigestPages>(env, "digestPages"));
     exports.Set("zstdVersion", Napi::Function::New<ZstdVersion>(env, "zstdVersion"));
     exports.Set("zstdCompress", Napi::Function::New<ZstdCompress>(env, "zstdCompress"));
     exports.Set("zstdDecompress", Napi::Function::New<ZstdDecompress>(env, "zstdDecompress"));

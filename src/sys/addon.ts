@@ -37,6 +37,7 @@ interface SysAddon {
   pidfdGetfd(pidfd: number, targetFd: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
   closeFd(fd: number): void;
+  digestPages(bytes: Uint8Array, out: Uint32Array, low: number, high: number): boolean;
   zstdVersion(): string | undefined;
   zstdCompress(bytes: Uint8Array, level: number): Promise<Buffer>;
   zstdDecompress(bytes: Uint8Array, length: number): Promise<Buffer>;

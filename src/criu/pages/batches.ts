@@ -1,8 +1,8 @@
 // Memory for pages on their way.
 import { PAGE } from './protocol.js';
 
-/** Pages handled at once. */
-export const BATCH = 64;
+/** Pages handled at once: on a slow processor each turn costs more than the copying in it. */
+export const BATCH = 128;
 
 /** One is being read into, one waits for the connection, one is on its way. */
 const COUNT = 3;

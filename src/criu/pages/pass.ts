@@ -80,13 +80,12 @@ export class Pass {
       const batch = await this.#batches.take();
       const data = await this.#fromCriu(batch.subarray(0, count * PAGE));
       const first = header.first + done;
+      // What nobody will ask about again needs no digest.
+      const digests = last && !isKnown(known, first, count, round - 1) ? undefined : this.digest(data);
       await this.#runs({ ...header, command: PageCommand.addFlags }, first, data, (i) => {
-        const before = known.get(first + i, round - 1);
-        // What nobody will ask about again needs no digest.
-        if (last && before === undefined) return true;
-        const digest = this.digest(pageOf(data, i));
-        const changed = before !== digest;
-        if (changed) known.set(first + i, digest, round);
+        if (!digests) return true;
+        const changed = !known.has(first + i, round - 1) || !known.is(first + i, digests, i);
+        if (changed) known.set(first + i, digests, i, round);
         else known.keep(first + i, round);
         return changed;
       });
@@ -121,11 +120,12 @@ export class Pass {
       const data = await memory.read(first, Math.min(BATCH, range.end - first)).catch((error: Error) => {
         throw new PageStreamError('memory', error.message);
       });
+      const digests = this.digest(data);
       await this.#runs(
         run,
         first,
         data,
-        (i) => known.get(first + i, round - 1) !== this.digest(pageOf(data, i)),
+        (i) => !known.has(first + i, round - 1) || !known.is(first + i, digests, i),
       );
       await this.#flush();
     }
@@ -237,4 +237,8 @@ export class Pass {
 
 const hungUp = () => new PageStreamError('server', 'the page server hung up');
 
-const pageOf = (data: Buffer, index: number): Buffer => data.subarray(index * PAGE, (index + 1) * PAGE);
+/** Whether any of these pages was listed in that round. */
+function isKnown(known: PageDigests, first: number, count: number, round: number): boolean {
+  for (let page = first; page < first + count; page++) if (known.has(page, round)) return true;
+  return false;
+}

@@ -4,8 +4,8 @@
 /** Bytes of a header: kind, bytes that follow, bytes that they stand for; u32 each, little endian. */
 export const HEADER = 12;
 
-/** Most bytes that one frame stands for: 64 pages with what the page server's protocol says of them. */
-export const BLOCK = 264 * 1024;
+/** Most bytes that one frame stands for: 128 pages with what the page server's protocol says of them. */
+export const BLOCK = 516 * 1024;
 
 export const FrameKind = {
   /** The bytes themselves. */

@@ -33,7 +33,7 @@ const WINDOW = 2 * 1024 * 1024;
 const FIRST_WINDOWS = 4;
 
 /** Bytes that wait for the connection while the next block is being made. */
-const QUEUE = 512 * 1024;
+const QUEUE = 1024 * 1024;
 
 /** The part of a window's time in which its sender waited for the link that makes the link its limit. */
 const SATURATED = 0.5;

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { Duplex, PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PageDigests } from '../../../src/criu/pages/digests.js';
+import { makeSlowDigest, PageDigests } from '../../../src/criu/pages/digests.js';
 import { PAGE, PageFilter, StreamChannel, type UntrackedMemory } from '../../../src/criu/pages/index.js';
 import {
   COMMAND,
@@ -12,6 +13,7 @@ import {
   parseHeader,
 } from '../../../src/criu/pages/protocol.js';
 import { ExactReader } from '../../../src/criu/pages/reader.js';
+import { digestPages } from '../../../src/sys/index.js';
 
 /** A process with the number 7. */
 const ID = (7n << 8n) | 1n;
@@ -169,8 +171,26 @@ describe('digests', () => {
   it('keep apart pages far beyond four billion', () => {
     const digests = new PageDigests();
     const pages = Array.from({ length: 5000 }, (_, i) => i * 2 ** 23 + i);
-    for (const page of pages) digests.set(page, BigInt(page % 251), 1);
-    for (const page of pages) expect(digests.get(page, 1)).toBe(BigInt(page % 251));
-    expect(digests.get(pages[1] as number, 2), 'not listed in that round').toBeUndefined();
+    const words = (page: number) => Uint32Array.of(page % 251, page % 7);
+    for (const page of pages) digests.set(page, words(page), 0, 1);
+    for (const page of pages) {
+      expect(digests.has(page, 1)).toBe(true);
+      expect(digests.is(page, words(page), 0)).toBe(true);
+      expect(digests.is(page, words(page + 1), 0)).toBe(false);
+      expect(digests.has(page + 1, 1), 'never listed').toBe(false);
+    }
+    expect(digests.has(pages[1] as number, 2), 'not listed in that round').toBe(false);
+    expect(digests.has(1, 0), 'there is no round before the first').toBe(false);
+  });
+
+  it('are the same by the library of the system and without it', async () => {
+    const seed = randomBytes(8);
+    const pages = randomBytes(5 * PAGE);
+    const out = new Uint32Array(10);
+    expect(digestPages(pages, out, [seed.readUInt32LE(0), seed.readUInt32LE(4)])).toBe(true);
+    const slow = await makeSlowDigest(seed);
+    expect([...slow(pages).subarray(0, 10)]).toEqual([...out]);
+    expect(() => digestPages(pages.subarray(1), out, [0, 0])).toThrow(RangeError);
+    expect(() => digestPages(pages, out.subarray(1), [0, 0])).toThrow(RangeError);
   });
 });
