@@ -8,7 +8,7 @@ type Channel = 'ssh' | 'tls';
 
 const MIB = 1048576;
 /** What cannot be compressed: the link is compared, not what goes over it. */
-const SIZE = 48 * MIB;
+const SIZE = 96 * MIB;
 
 const HOLD = `import os, time; memory = os.urandom(${SIZE}); print("ready", flush=True); time.sleep(3600)`;
 

@@ -84,11 +84,18 @@ export class PageStream {
     const imagesDir = `${dir}/${images}`;
     await mkdir(imagesDir, { recursive: true, mode: 0o700 });
     if (signal?.aborted) throw new RoamError('INTERRUPTED', 'interrupted');
-    const server = await link.pageServer({ kind: 'pages', images, ...(parent ? { parent } : {}) });
+    // Both at once: each starts a program.
+    const starting = Promise.resolve(start(imagesDir));
+    starting.catch(() => {});
+    const order = { kind: 'pages', images, ...(parent ? { parent } : {}) } as const;
+    const server = await link.pageServer(order).catch(async (error) => {
+      await (await starting.catch(() => undefined))?.[Symbol.asyncDispose]();
+      throw error;
+    });
     const hangUp = () => server.close();
     signal?.addEventListener('abort', hangUp);
     try {
-      await using criu = await start(imagesDir);
+      await using criu = await starting;
       const { socket, fd } = criu.pages;
       socket.on('error', () => {});
       const given = channelOver(socket);

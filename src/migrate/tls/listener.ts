@@ -152,11 +152,34 @@ export class Listener {
     const agent = connect({ path, allowHalfOpen: true });
     agent.on('error', () => {});
     say({});
-    socket.pipe(agent);
+    pipeGathered(socket, agent);
     agent.pipe(socket);
     agent.once('close', () => socket.destroySoon());
     socket.once('close', () => agent.destroy());
   }
+}
+
+/** Bytes that wait for `to` before no more is taken. */
+const MOST_GATHERED = 1024 * 1024;
+
+/** Records of TLS come one by one, several in a turn of the event loop; they go on together. */
+function pipeGathered(from: TLSSocket, to: Socket): void {
+  let parts: Buffer[] = [];
+  const flush = () => {
+    const gathered = parts;
+    parts = [];
+    if (!to.destroyed && !to.write(Buffer.concat(gathered)) && to.writableLength > MOST_GATHERED) {
+      from.pause();
+      to.once('drain', () => from.resume());
+    }
+  };
+  from.on('data', (chunk: Buffer) => {
+    if (parts.push(chunk) === 1) setImmediate(flush);
+  });
+  from.once('end', () => {
+    if (parts.length > 0) flush();
+    to.end();
+  });
 }
 
 const digest = (token: unknown): string => createHash('sha256').update(String(token)).digest('hex');
