@@ -12,6 +12,7 @@ export {
   type SwrkOptions,
 } from './criu/index.js';
 export * from './errors.js';
+export * from './fleet/index.js';
 export * from './inspect/index.js';
 export {
   type Accel,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Lifetimes of what live migration adds to the module, its devices, contexts
- * and QPs, and the sysctls net.rdma_rxe.last_qpn and its like, max_hold_ms, key
- * and key_id.
+ * and QPs, and the sysctls net.rdma_rxe.last_qpn and qpn_range and their like,
+ * max_hold_ms, key and key_id.
  */
 #include <linux/sched/mm.h>
 #include <linux/sysctl.h>
@@ -18,13 +18,16 @@ static struct ctl_table_header *rxe_migr_sysctl;
 /* Numbers of one type of object. */
 struct rxe_migr_range {
 	unsigned int	last;		/* given out; a new device continues after it */
-	unsigned int	max;
+	unsigned int	min, max;	/* that there are at all */
+	struct xa_limit	own;		/* that this host gives out */
 	size_t		pool;		/* offset in struct rxe_dev */
 };
 
 #define RXE_MIGR_RANGE(type, name) {					\
 	.last	= RXE_MIN_##type##_INDEX - 1,				\
+	.min	= RXE_MIN_##type##_INDEX,				\
 	.max	= RXE_MAX_##type##_INDEX,				\
+	.own	= { .min = RXE_MIN_##type##_INDEX, .max = RXE_MAX_##type##_INDEX }, \
 	.pool	= offsetof(struct rxe_dev, name),			\
 }
 
@@ -89,6 +92,66 @@ static int rxe_migr_proc_last(const struct ctl_table *table, int write,
 	return err;
 }
 
+/*
+ * The numbers that new objects get. Others stay what they are: an object that
+ * came from another host has one of that host's.
+ *
+ * Both bounds are read by who creates an object, without a lock: the widest
+ * range in between keeps him from an empty one.
+ */
+static void rxe_migr_bound(struct rxe_dev *rxe, const struct rxe_migr_range *range)
+{
+	struct rxe_pool *pool = rxe_migr_pool(rxe, range);
+	u32 next = READ_ONCE(pool->next);
+
+	WRITE_ONCE(pool->limit.min, range->min);
+	WRITE_ONCE(pool->limit.max, range->max);
+	smp_wmb();
+	WRITE_ONCE(pool->limit.min, range->own.min);
+	WRITE_ONCE(pool->limit.max, range->own.max);
+	if (next < range->own.min || next > range->own.max)
+		WRITE_ONCE(pool->next, range->own.min);
+}
+
+static int rxe_migr_proc_range(const struct ctl_table *table, int write,
+			       void *buffer, size_t *lenp, loff_t *ppos)
+{
+	struct rxe_migr_range *range = table->data;
+	int min = range->min, max = range->max;
+	struct ctl_table own = { .extra1 = &min, .extra2 = &max };
+	struct rxe_dev *rxe;
+	int bounds[2];
+	int err;
+
+	own.data = bounds;
+	own.maxlen = sizeof(bounds);
+	mutex_lock(&rxe_migr_devs_lock);
+	bounds[0] = range->own.min;
+	bounds[1] = range->own.max;
+	err = proc_dointvec_minmax(&own, write, buffer, lenp, ppos);
+	if (!err && write && bounds[0] > bounds[1])
+		err = -EINVAL;
+	if (!err && write) {
+		range->own.min = bounds[0];
+		range->own.max = bounds[1];
+		if (range->last < range->own.min || range->last > range->own.max)
+			range->last = range->own.min - 1;
+		list_for_each_entry(rxe, &rxe_migr_devs, migr.list)
+			rxe_migr_bound(rxe, range);
+	}
+	mutex_unlock(&rxe_migr_devs_lock);
+
+	return err;
+}
+
+#define RXE_MIGR_OWN(name, n) {						\
+	.procname	= name,						\
+	.data		= &rxe_migr_ranges[n],				\
+	.maxlen		= 2 * sizeof(int),				\
+	.mode		= 0644,						\
+	.proc_handler	= rxe_migr_proc_range,				\
+}
+
 #define RXE_MIGR_LAST(name, n) {					\
 	.procname	= name,						\
 	.data		= &rxe_migr_ranges[n].last,			\
@@ -104,6 +167,11 @@ static struct ctl_table rxe_migr_table[] = {
 	RXE_MIGR_LAST("last_mwn", RXE_MIGR_MWN),
 	RXE_MIGR_LAST("last_srqn", RXE_MIGR_SRQN),
 	RXE_MIGR_LAST("last_ahn", RXE_MIGR_AHN),
+	RXE_MIGR_OWN("qpn_range", RXE_MIGR_QPN),
+	RXE_MIGR_OWN("mrn_range", RXE_MIGR_MRN),
+	RXE_MIGR_OWN("mwn_range", RXE_MIGR_MWN),
+	RXE_MIGR_OWN("srqn_range", RXE_MIGR_SRQN),
+	RXE_MIGR_OWN("ahn_range", RXE_MIGR_AHN),
 	{
 		.procname	= "max_hold_ms",
 		.data		= &rxe_migr_max_hold,
@@ -145,8 +213,10 @@ void rxe_migr_dev_add(struct rxe_dev *rxe)
 	rxe_migr_reserve_init(rxe);
 
 	mutex_lock(&rxe_migr_devs_lock);
-	for (i = 0; i < RXE_MIGR_NR_RANGES; i++)
+	for (i = 0; i < RXE_MIGR_NR_RANGES; i++) {
 		rxe_migr_pool(rxe, &rxe_migr_ranges[i])->next = rxe_migr_ranges[i].last + 1;
+		rxe_migr_bound(rxe, &rxe_migr_ranges[i]);
+	}
 	list_add_tail(&rxe->migr.list, &rxe_migr_devs);
 	mutex_unlock(&rxe_migr_devs_lock);
 }

@@ -10,15 +10,15 @@
 #include "rxe.h"
 #include "rxe_migrate.h"
 
-/* As __rxe_add_to_pool(), at one index. The index stays reserved, and not
- * found by lookups, until rxe_finalize().
+/* As __rxe_add_to_pool(), at one index, which may be of another host's range.
+ * The index stays reserved, and not found by lookups, until rxe_finalize().
  */
 static int rxe_migr_add_at(struct rxe_pool *pool, struct rxe_pool_elem *elem,
-			   u32 index)
+			   u32 index, u32 min, u32 max)
 {
 	int err;
 
-	if (index < pool->limit.min || index > pool->limit.max)
+	if (index < min || index > max)
 		return -EINVAL;
 
 	if (atomic_inc_return(&pool->num_elem) > pool->max_elem) {
@@ -42,6 +42,9 @@ err_count:
 	atomic_dec(&pool->num_elem);
 	return err;
 }
+
+#define RXE_MIGR_ADD_AT(pool, elem, index, type)			\
+	rxe_migr_add_at(pool, elem, index, RXE_MIN_##type##_INDEX, RXE_MAX_##type##_INDEX)
 
 static_assert(ROAM_RXE_T_OTHER < RXE_MIGR_NR_TYPES);
 
@@ -72,7 +75,7 @@ int rxe_migr_add_qp(struct rxe_dev *rxe, struct rxe_qp *qp,
 
 	if (restoring)
 		qp->migr.flags = ROAM_RXE_STOPPED;
-	return wanted ? rxe_migr_add_at(&rxe->qp_pool, &qp->elem, wanted)
+	return wanted ? RXE_MIGR_ADD_AT(&rxe->qp_pool, &qp->elem, wanted, QP)
 		      : rxe_add_to_pool(&rxe->qp_pool, qp);
 }
 
@@ -85,7 +88,7 @@ int rxe_migr_add_mr(struct rxe_dev *rxe, struct rxe_mr *mr,
 	if (restoring)
 		mr->migr_restoring = true;
 	mr->migr_key = key;
-	return key ? rxe_migr_add_at(&rxe->mr_pool, &mr->elem, key >> 8)
+	return key ? RXE_MIGR_ADD_AT(&rxe->mr_pool, &mr->elem, key >> 8, MR)
 		   : rxe_add_to_pool(&rxe->mr_pool, mr);
 }
 
@@ -95,7 +98,7 @@ int rxe_migr_add_srq(struct rxe_dev *rxe, struct rxe_srq *srq,
 	bool restoring;
 	u32 wanted = rxe_migr_wanted(udata, ROAM_RXE_T_SRQ, &restoring);
 
-	return wanted ? rxe_migr_add_at(&rxe->srq_pool, &srq->elem, wanted)
+	return wanted ? RXE_MIGR_ADD_AT(&rxe->srq_pool, &srq->elem, wanted, SRQ)
 		      : rxe_add_to_pool(&rxe->srq_pool, srq);
 }
 
@@ -106,7 +109,7 @@ int rxe_migr_add_mw(struct rxe_dev *rxe, struct rxe_mw *mw,
 	bool restoring;
 	u32 key = rxe_migr_wanted(udata, ROAM_RXE_T_MW, &restoring);
 
-	return key ? rxe_migr_add_at(&rxe->mw_pool, &mw->elem, key >> 8)
+	return key ? RXE_MIGR_ADD_AT(&rxe->mw_pool, &mw->elem, key >> 8, MW)
 		   : rxe_add_to_pool(&rxe->mw_pool, mw);
 }
 
@@ -118,7 +121,7 @@ int rxe_migr_add_ah(struct rxe_dev *rxe, struct rxe_ah *ah, bool sleepable,
 	u32 wanted = sleepable ?
 		     rxe_migr_wanted(udata, ROAM_RXE_T_AH, &restoring) : 0;
 
-	return wanted ? rxe_migr_add_at(&rxe->ah_pool, &ah->elem, wanted)
+	return wanted ? RXE_MIGR_ADD_AT(&rxe->ah_pool, &ah->elem, wanted, AH)
 		      : rxe_add_to_pool_ah(&rxe->ah_pool, ah, sleepable);
 }
 

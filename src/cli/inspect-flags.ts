@@ -3,15 +3,18 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { RoamError } from '../errors.js';
 import type { InspectOptions } from '../migrate/index.js';
 
-export interface InspectFlags {
-  to: string;
+export interface WayFlags {
   cert?: string;
   key?: string;
   peerCert?: string[];
-  ip?: string;
   ssh: string;
   remoteRoam: string;
   criu: string;
+}
+
+export interface InspectFlags extends WayFlags {
+  to: string;
+  ip?: string;
   tcpClose?: boolean;
   carryLimit: number;
   sync?: string[];
@@ -34,13 +37,24 @@ export function amount(text: string): number {
   return value;
 }
 
-export function inspectFlags(command: Command): Command {
+/** How other hosts are reached. */
+export function wayFlags(command: Command): Command {
   return command
-    .requiredOption('--to <host>', 'ssh destination, whose user must be root, or tls://HOST:PORT')
     .option('--cert <file>', "tls: this host's certificate")
     .option('--key <file>', 'tls: its key')
-    .option('--peer-cert <file>', "tls: the destination's certificate", append)
-    .option('--ip <address/prefix>', 'an address that moves with the process')
+    .option('--peer-cert <file>', "tls: the other host's certificate (repeatable)", append)
+    .option('--ssh <command>', 'ssh command with its options', 'ssh')
+    .option('--remote-roam <command>', 'roam at the other host', 'roam')
+    .option('--criu <path>', 'criu binary on all hosts', 'criu');
+}
+
+export function inspectFlags(command: Command): Command {
+  command.requiredOption('--to <host>', 'ssh destination, whose user must be root, or tls://HOST:PORT');
+  return wayFlags(command)
+    .option(
+      '--ip <address/prefix>',
+      "an address that moves with the process; auto: the one it uses that is not the host's own, if any",
+    )
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
     .option('--sync <path>', 'a directory that rsync brings there, again in the freeze (repeatable)', append)
@@ -53,14 +67,11 @@ export function inspectFlags(command: Command): Command {
       'ssh destination of a host with peers: ask which module it runs (repeatable)',
       append,
     )
-    .option('--ssh <command>', 'ssh command with its options', 'ssh')
-    .option('--remote-roam <command>', 'roam at the destination', 'roam')
-    .option('--criu <path>', 'criu binary on both hosts', 'criu')
     .option('--json', 'print the report as JSON');
 }
 
 /** @throws RoamError TLS_OPTIONS when only some are given */
-export function tlsOptions({ cert, key, peerCert }: Pick<InspectFlags, 'cert' | 'key' | 'peerCert'>) {
+export function tlsOptions({ cert, key, peerCert }: Pick<WayFlags, 'cert' | 'key' | 'peerCert'>) {
   if (cert === undefined && key === undefined && peerCert === undefined) return {};
   if (cert !== undefined && key !== undefined && peerCert !== undefined)
     return { tls: { cert, key, peerCerts: peerCert } };
@@ -69,15 +80,17 @@ export function tlsOptions({ cert, key, peerCert }: Pick<InspectFlags, 'cert' | 
   });
 }
 
+export function wayOptions(flags: WayFlags) {
+  const { ssh, remoteRoam, criu } = flags;
+  return { ...tlsOptions(flags), ssh: words(ssh), remoteRoam: words(remoteRoam), criu };
+}
+
 export function inspectOptions(target: string, flags: InspectFlags): InspectOptions {
   return {
     target,
     to: flags.to,
     ...(flags.ip ? { ip: flags.ip } : {}),
-    ...tlsOptions(flags),
-    ssh: words(flags.ssh),
-    remoteRoam: words(flags.remoteRoam),
-    criu: flags.criu,
+    ...wayOptions(flags),
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,
     sync: flags.sync ?? [],

@@ -10,6 +10,8 @@ const commands: Record<string, () => Promise<Register>> = {
   lab: async () => (await import('./lab.js')).registerLab,
   check: async () => (await import('./check.js')).registerCheck,
   migrate: async () => (await import('./migrate.js')).registerMigrate,
+  nodes: async () => (await import('./nodes.js')).registerNodes,
+  drain: async () => (await import('./drain.js')).registerDrain,
   recover: async () => (await import('./recover.js')).registerRecover,
   inspect: async () => (await import('./inspect.js')).registerInspect,
   qps: async () => (await import('./qps.js')).registerQps,
@@ -25,6 +27,8 @@ Examples:
   roam qps                                        every QP of this host and its migration state
   roam check pid:1234 --to b                      what stands in the way of moving a process
   roam migrate pid:1234 --to b --ip 10.0.1.7/24   move a process and its address
+  roam nodes a b c                                hosts, what they have left, and what could leave them
+  roam drain --to b,c                             move everything that uses RDMA off this host
   roam recover                                    finish or undo what a crash broke off
   roam inspect /dev/shm/roam-a-1234-m1x2y3z4      what is in images that were kept
   roam perf send_bw                               a bandwidth test, against ib_send_bw or itself

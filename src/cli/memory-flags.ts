@@ -22,7 +22,8 @@ export function duration(text: string): number {
   return Number(digits) * (UNITS[unit] ?? 1);
 }
 
-function count(text: string): number {
+/** A number for an option, 1 or more. @throws CommanderError that names the option */
+export function count(text: string): number {
   if (!/^[1-9]\d*$/.test(text))
     throw new InvalidArgumentError(`"${text}" is not a whole number of 1 or more.`);
   return Number(text);

@@ -1,7 +1,9 @@
 // Both hosts and the process, looked at before anything is stopped.
 import { AgentClient } from './agent/client.js';
 import type { Way } from './agent/transport.js';
+import { oneFloating } from './floats.js';
 import { leftoverFindings } from './leftovers.js';
+import { floatingAddresses } from './movables.js';
 import { type PreflightResult, preflight } from './preflight.js';
 import { readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
@@ -32,11 +34,12 @@ export async function inspect(
   options: InspectOptions,
   keep: (agent: AgentClient) => void,
 ): Promise<Inspected> {
-  const { ip, criu = 'criu' } = options;
+  const { criu = 'criu' } = options;
   const way = wayOf(options);
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto' } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);
+  const ip = options.ip === 'auto' ? oneFloating(options.target, await floatingAddresses(pid)) : options.ip;
   const sync = await syncPaths(options.sync ?? []);
   const connecting = AgentClient.connect(way).then((agent) => {
     keep(agent);

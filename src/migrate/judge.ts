@@ -150,7 +150,7 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
       found.error(
         'QPN_IN_USE',
         `QPN ${qpn} is in use on ${device} (process ${pid})`,
-        'give the hosts disjoint ranges (net.rdma_rxe.last_qpn)',
+        'give the hosts ranges of their own: roam nodes --assign-ranges HOST HOST…',
       );
   }
   const pids = new Set(source.pids);
@@ -160,7 +160,7 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
       found.error(
         'KEY_IN_USE',
         `MR key 0x${key.toString(16)} is in use on ${device} (process ${pid})`,
-        'give the hosts disjoint ranges (net.rdma_rxe.last_mrn)',
+        'give the hosts ranges of their own: roam nodes --assign-ranges HOST HOST…',
       );
   }
   // The images lie in memory beside the process that is restored from them.

@@ -13,6 +13,7 @@ import { judgePeers } from './judge-peers.js';
 import { judgePostCopy } from './judge-post-copy.js';
 import { judgeUnreliable } from './judge-unreliable.js';
 import { describePeers, type Peer } from './peers.js';
+import { judgeRanges } from './ranges.js';
 import { mebibytes } from './run.js';
 import { judgeContainer, judgeGuests, judgePlace } from './runc/judge.js';
 import type { SourceFacts } from './source.js';
@@ -65,6 +66,9 @@ export async function preflight(
     ...judgeHost(source.host, source),
     ...judgeHost(destination, source),
     ...judgePair(source, destination),
+    ...(source.rdma.contexts > 0
+      ? judgeRanges(source.host.ranges, destination.hostname, destination.ranges)
+      : []),
     ...judgeFit(source, destination, fit),
     ...judgePeers(source, destination, peers, fit.asked),
     ...judgeSockets(source, destination, options.tcpClose),

@@ -63,7 +63,10 @@ export interface InspectOptions {
    * where `roam agent --listen` runs.
    */
   to: string;
-  /** Address in CIDR form that moves with the process, e.g. `10.0.1.7/24`. */
+  /**
+   * Address in CIDR form that moves with the process, e.g. `10.0.1.7/24`; `auto`: the one that it uses and that is
+   * not the first of its network device, if there is one.
+   */
   ip?: string;
   /** For `tls://`: this host's certificate and key, and the destination's certificate. */
   tls?: TlsFiles;

@@ -5,6 +5,7 @@ import { zstdVersion } from '../../sys/index.js';
 import { arpAnnouncer, localAddresses } from '../address.js';
 import { HASH_LIMIT, sha256 } from '../files.js';
 import { parseStat, statusBytes } from '../proc.js';
+import { readRanges } from '../ranges.js';
 import { deviceQps, moduleFacts, mrKeys } from '../rdma.js';
 import { hasProgram } from '../run.js';
 import { criuFeatures, hostVersions } from '../version.js';
@@ -33,7 +34,7 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
   const { programs } = wanted;
   const module = await moduleFacts();
   const migratable = wanted.rdma && module !== undefined;
-  const [versions, features, plugin, addresses, links, space, qpns, keys, memory, announcer] =
+  const [versions, features, plugin, addresses, links, space, qpns, keys, memory, announcer, ranges] =
     await Promise.all([
       hostVersions(criu),
       criuFeatures(criu),
@@ -45,6 +46,7 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
       migratable ? mrKeys() : [],
       readFile('/proc/meminfo', 'utf8'),
       wanted.announce ? arpAnnouncer() : undefined,
+      migratable ? readRanges() : undefined,
     ]);
   const zstd = zstdVersion();
   const present = await Promise.all(programs.map(hasProgram));
@@ -64,6 +66,7 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
     imageSpace: space.map((place, i) => ({ ...place, path: PARENTS[i] as string })),
     qpns,
     mrKeys: keys,
+    ...(ranges ? { ranges } : {}),
     memoryAvailable: statusBytes(memory, 'MemAvailable'),
     missingPrograms: programs.filter((_, i) => !present[i]),
     canAnnounce: announcer !== undefined,

@@ -4,6 +4,7 @@ import type { Cidr } from '../address.js';
 import type { DestinationState, SourceState } from '../decide.js';
 import type { Place } from '../hold.js';
 import type { Origin } from '../journal.js';
+import type { NumberRanges } from '../ranges.js';
 import type { ContainerOrder } from '../runc/restore.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
@@ -11,9 +12,10 @@ import type { LinkFact } from './links.js';
 import type { PeerHost } from './peer-host.js';
 import type { Reach } from './reach.js';
 import type { Space } from './space.js';
+import type { NodeFacts } from './survey.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 export interface FileFact {
   path: string;
@@ -58,6 +60,8 @@ export interface HostFacts {
   /** Every QP of every RDMA device of the host. */
   qpns: { device: string; qpn: number; pid: number }[];
   mrKeys: { device: string; key: number; pid: number }[];
+  /** The numbers that new objects get; absent where the module has no ranges. */
+  ranges?: NumberRanges;
   memoryAvailable: number;
   /** Programs that were asked for and are missing. */
   missingPrograms: string[];
@@ -83,6 +87,10 @@ export interface AgentOps {
   reach: { args: { addresses: string[] }; result: Reach[] };
   /** What a host of peers is asked, instead of all the facts of a destination. */
   peerHost: { args: Record<string, never>; result: PeerHost };
+  /** What a host of a fleet is asked: its facts, its load, and what could leave it. */
+  survey: { args: Record<string, never>; result: NodeFacts };
+  /** From now on, and whenever the module is loaded, new objects get these numbers. */
+  setRanges: { args: { ranges: NumberRanges }; result: null };
   /** Room at each path, or at the nearest directory above it. */
   space: { args: { paths: string[] }; result: Space[] };
   prepare: { args: { bytes: number; id: string; origin: Origin }; result: { dir: string } };

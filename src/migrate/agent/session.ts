@@ -3,6 +3,7 @@ import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
+import { setRanges } from '../ranges.js';
 import { removeDirectory } from '../remove.js';
 import { deleteContainer, isKnown, runcVersion } from '../runc/container.js';
 import { type ContainerOrder, restoreContainer } from '../runc/restore.js';
@@ -20,6 +21,7 @@ import type { AgentOp, AgentOps } from './protocol.js';
 import { PROTOCOL_VERSION } from './protocol.js';
 import { reach } from './reach.js';
 import { spaceAt } from './space.js';
+import { survey } from './survey.js';
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
 
 type Args<Op extends AgentOp> = AgentOps[Op]['args'];
@@ -77,6 +79,8 @@ export class AgentSession {
     routes: async ({ addresses }) => routes(addresses),
     reach: async ({ addresses }) => reach(addresses),
     peerHost: async () => peerHost(),
+    survey: async () => survey(this.#criu),
+    setRanges: async ({ ranges }) => setRanges(ranges).then(() => null),
     space: async ({ paths }) => spaceAt(paths),
     prepare: async ({ bytes, id, origin }) => {
       this.#id = id;

@@ -34,6 +34,8 @@ export interface WorkloadOptions {
   args?: string[];
   /** More arguments for one end. */
   serverArgs?: string[];
+  /** Tells it from others that run on the same nodes. */
+  name?: string;
   /** Shell commands that run in the server's process before it becomes the workload. */
   serverPrelude?: string;
 }
@@ -53,7 +55,7 @@ export interface Workload {
   stayer: End;
 }
 
-const outFile = (role: string) => `/root/workload-${role}.out`;
+const outFile = (role: string, name = '') => `/root/workload-${name}${role}.out`;
 const logFile = ({ role, log }: End): string => log ?? outFile(role);
 
 /** Starts both ends and resolves when they are connected. Their TCP connection is closed by then. */
@@ -67,6 +69,7 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
     args = [],
     serverArgs = [],
     serverPrelude,
+    name: title,
   } = options;
   const [movingNode, stayingNode] = moving === 'server' ? [server, client] : [client, server];
   if (address === 'floating') {
@@ -81,10 +84,9 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
   const start = async (role: 'server' | 'client', name: NodeName, argv: string[]): Promise<End> => {
     const prelude =
       role === 'server' && serverPrelude ? ['sh', '-c', `${serverPrelude}; exec "$@"`, 'sh'] : [];
-    const pid = await (await node(name)).start([...POLITE, ...prelude, binary, ...argv], {
-      log: outFile(role),
-    });
-    return { role, pid, at: name };
+    const log = outFile(role, title);
+    const pid = await (await node(name)).start([...POLITE, ...prelude, binary, ...argv], { log });
+    return { role, pid, at: name, log };
   };
   const serverEnd = await start('server', server, [
     '--server',
@@ -99,9 +101,9 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
     ...args,
   ]);
   const processes = Number(args[args.indexOf('--fork') + 1] ?? 1);
-  for (const { role, at } of [serverEnd, clientEnd]) {
+  for (const end of [serverEnd, clientEnd]) {
     const running = 'until [ $(grep -c ^running "$1") -ge "$2" ]; do sleep 0.1; done';
-    await script(at, running, [outFile(role), String(args.includes('--fork') ? processes : 1)]);
+    await script(end.at, running, [logFile(end), String(args.includes('--fork') ? processes : 1)]);
   }
   return moving === 'server'
     ? { options, mover: serverEnd, stayer: clientEnd }
