@@ -10,6 +10,7 @@ import {
   type NumberRanges,
   overlap,
 } from '../migrate/ranges.js';
+import { count } from '../report/format.js';
 import type { Assignment } from './types.js';
 
 export const DEFAULT_SLOTS = 16;
@@ -84,7 +85,7 @@ export function planSlots(
         .filter((other) => other !== host && usedIn(other, ranges) > 0)
         .map(
           (other) =>
-            `${other.host} has ${usedIn(other, ranges)} objects with numbers of the range of ${host.host}: as long as they are there, it may have the same in use`,
+            `${other.host} has ${count(usedIn(other, ranges), 'object')} with numbers of the range of ${host.host}: as long as they are there, it may have the same in use`,
         ),
     ),
   };
