@@ -111,6 +111,12 @@ function tellEvent(event: DrainEvent): void {
 
 export function eventLine(event: DrainEvent): string | undefined {
   switch (event.type) {
+    case 'asking':
+      return `asking ${event.hosts.join(', ')} …`;
+    case 'found':
+      return event.units.length === 0
+        ? undefined
+        : `found ${event.units.map(({ target, comm }) => `${target} (${comm})`).join(', ')}; looking where each can go …`;
     case 'planned':
       return event.to
         ? `${event.target}  can go to ${event.to}${event.ip ? ` with ${event.ip}` : ''}`

@@ -25,6 +25,7 @@ export async function drain(options: DrainOptions): Promise<DrainReport> {
     throw new RoamError('NO_DESTINATION', 'there is no other host to go to', {
       remedy: 'name one with --to',
     });
+  tell({ type: 'asking', hosts });
   const [units, found] = await Promise.all([movables(), nodes(hosts, options)]);
   tell({ type: 'found', units });
   const { places, unreachable } = destinationsOf(found);

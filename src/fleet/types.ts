@@ -1,10 +1,13 @@
 // The public vocabulary of a fleet: hosts as they answer, and a host that is emptied.
+import type { LinkFact } from '../migrate/agent/links.js';
+import type { Space } from '../migrate/agent/space.js';
 import type { NodeFacts } from '../migrate/agent/survey.js';
+import type { HostAddress } from '../migrate/floats.js';
 import type { Movable } from '../migrate/movables.js';
-import type { NumberRanges } from '../migrate/ranges.js';
+import type { NumberKind, NumberRange, NumberRanges } from '../migrate/ranges.js';
 import type { Finding, MigrateOptions, MigrationEvent, MigrationReport } from '../migrate/types.js';
 
-export type { Movable, NodeFacts, NumberRanges };
+export type { HostAddress, LinkFact, Movable, NodeFacts, NumberKind, NumberRange, NumberRanges, Space };
 
 /** How hosts are reached; as for a migration. */
 export type FleetOptions = Pick<MigrateOptions, 'ssh' | 'remoteRoam' | 'criu' | 'tls'>;
@@ -101,6 +104,8 @@ export interface DrainReport {
 }
 
 export type DrainEvent =
+  /** The destinations are asked what they have left. */
+  | { type: 'asking'; hosts: string[] }
   /** What there is, before anything is looked at closely. */
   | { type: 'found'; units: Movable[] }
   /** A destination was found, or none was. */
