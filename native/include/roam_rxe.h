@@ -165,6 +165,7 @@ enum roam_rxe_type {
 	ROAM_RXE_T_MW,
 	ROAM_RXE_T_MCAST,
 	ROAM_RXE_T_OTHER,
+	ROAM_RXE_T_ODP,		/* an MR whose pages come on demand; only in CHECK */
 };
 
 struct roam_rxe_unsupported {	/* CHECK: one per object that DUMP would refuse */
@@ -265,7 +266,7 @@ struct roam_rxe_queue {
 	__u64 size;		/* mapped size, page aligned */
 	__u64 buf_size;		/* bytes that follow: struct rxe_queue_buf and elements */
 	__u32 index;		/* the driver's own copy of its index */
-	__u32 mapped;		/* times it is mapped */
+	__u32 mapped;		/* times it is mapped; 0 from a kernel that does not count them (7.3) */
 };
 
 struct roam_rxe_pd {

@@ -23,6 +23,7 @@ const char *rxe_client_type_name(uint32_t type)
 		[ROAM_RXE_T_MW] = "MW",
 		[ROAM_RXE_T_MCAST] = "multicast attachment",
 		[ROAM_RXE_T_OTHER] = "object",
+		[ROAM_RXE_T_ODP] = "on-demand MR",
 	};
 
 	return lookup(names, COUNT(names), type);

@@ -4,12 +4,15 @@
  * and QPs, and the sysctls net.rdma_rxe.last_qpn and qpn_range and their like,
  * max_hold_ms, key and key_id.
  */
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
 
 #include "rxe.h"
 #include "rxe_migrate.h"
+
+MODULE_VERSION(RXE_MIGR_VERSION);
 
 static LIST_HEAD(rxe_migr_devs);
 static DEFINE_MUTEX(rxe_migr_devs_lock);

@@ -4,6 +4,7 @@
  * and a tag over everything in a message that its receiver acts upon. See
  * docs/threat-model.md.
  */
+#include <linux/hex.h>
 #include <linux/kernel.h>
 #include <linux/seqlock.h>
 #include <linux/siphash.h>

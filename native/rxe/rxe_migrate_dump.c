@@ -276,6 +276,7 @@ int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count
 	struct rxe_qp *qp;
 	struct rxe_ah *ah;
 	struct rxe_mw *mw;
+	struct rxe_mr *mr;
 
 	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp)) {
 		if (!rxe_migr_movable(qp))
@@ -294,6 +295,11 @@ int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count
 		if (!rxe_migr_mw_movable(uc, mw))
 			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MW,
 				mw->rkey, mw->ibmw.uobject->id, 0);
+	/* nothing pins the pages that are behind it, and dirty tracking misses what arrives in them */
+	rxe_migr_for_each(uc, &rxe->mr_pool, index, elem, mr, mr->ibmr.uobject)
+		if (mr->umem && mr->umem->is_odp)
+			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_ODP,
+				mr->rkey, mr->ibmr.uobject->id, 0);
 
 	return buf->err;
 }

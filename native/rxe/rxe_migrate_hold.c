@@ -89,8 +89,8 @@ static void rxe_migr_give_up(struct rxe_qp *qp)
 
 	rxe_migr_freeze(qp);
 	/* or a timer of the time before makes the requester send it all again */
-	del_timer_sync(&qp->retrans_timer);
-	del_timer_sync(&qp->rnr_nak_timer);
+	timer_delete_sync(&qp->retrans_timer);
+	timer_delete_sync(&qp->rnr_nak_timer);
 	qp->req.wait_for_rnr_timer = 0;
 	fails = rxe_migr_fail_oldest(qp);
 	rxe_migr_thaw(qp);

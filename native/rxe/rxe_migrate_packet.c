@@ -8,11 +8,11 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
-#include <net/ipv6_stubs.h>
 #include <net/route.h>
 
 #include "rxe.h"
 #include "rxe_migrate.h"
+#include "rxe_migrate_compat.h"
 
 #define RXE_MIGR_TTL		64
 
@@ -51,7 +51,7 @@ static struct dst_entry *rxe_migr_route(struct net_device *ndev,
 			.flowi6_proto = IPPROTO_UDP,
 		};
 
-		dst = ipv6_stub->ipv6_dst_lookup_flow(dev_net(ndev), NULL, &fl, NULL);
+		dst = rxe_migr_dst_lookup6(dev_net(ndev), &fl);
 		if (IS_ERR(dst))
 			return NULL;
 		if (dst->error) {

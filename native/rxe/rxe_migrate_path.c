@@ -23,7 +23,7 @@ void rxe_migr_refresh_peer(struct rxe_dev *rxe, struct rxe_av *av)
 				     IB_GID_TYPE_ROCE_UDP_ENCAP, 1, NULL);
 	if (!IS_ERR(attr)) {
 		rdma_put_gid_attr(attr);
-		ndev = rxe_ib_device_get_netdev(&rxe->ib_dev);
+		ndev = ib_device_get_netdev(&rxe->ib_dev, 1);
 		if (ndev) {
 			ether_addr_copy(av->dmac, ndev->dev_addr);
 			dev_put(ndev);

@@ -143,8 +143,8 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 
 	rxe_migr_freeze(qp);
 	if (qp_type(qp) == IB_QPT_RC) {
-		del_timer_sync(&qp->retrans_timer);
-		del_timer_sync(&qp->rnr_nak_timer);
+		timer_delete_sync(&qp->retrans_timer);
+		timer_delete_sync(&qp->rnr_nak_timer);
 	}
 	qp->comp.timeout = 0;
 	if (qp->req.wait_for_rnr_timer) {

@@ -1,6 +1,14 @@
 import { type Command, Option } from 'commander';
 import { LabError } from '../errors.js';
-import { cacheDir, cleanCache, Lab, type LabStatus, type RxeModule, runningLabs } from '../lab/index.js';
+import {
+  cacheDir,
+  cleanCache,
+  type KernelChoice,
+  Lab,
+  type LabStatus,
+  type RxeModule,
+  runningLabs,
+} from '../lab/index.js';
 import { passThrough } from '../lab/pass-through.js';
 import { DEFAULT_LAB } from '../lab/state.js';
 
@@ -24,6 +32,10 @@ export function registerLab(program: Command): void {
       'rdma_rxe to load: roam or stock; NODE=MODULE for one node; may be repeated',
       (value: string, all: string[]) => [...all, value],
       [] as string[],
+    )
+    .option(
+      '--kernel <kernel>',
+      "Debian's kernel to boot: stable or backports (default: ROAM_LAB_KERNEL, or stable)",
     )
     .option('--memory <MiB>', 'memory of a node', '1024')
     .addOption(nameOption())
@@ -86,7 +98,9 @@ export function registerLab(program: Command): void {
     });
 }
 
-async function up(options: Common & { nodes: string; module: string[]; memory: string }): Promise<void> {
+async function up(
+  options: Common & { nodes: string; module: string[]; memory: string; kernel?: KernelChoice },
+): Promise<void> {
   const nodes = /^\d+$/.test(options.nodes) ? Number(options.nodes) : options.nodes.split(',');
   const stop = new AbortController();
   const onSignal = () =>
@@ -96,6 +110,7 @@ async function up(options: Common & { nodes: string; module: string[]; memory: s
     nodes,
     modules: parseModules(options.module, nodes),
     memory: Number(options.memory),
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
     name: options.name,
     signal: stop.signal,
     onProgress: (message) => process.stderr.write(`${message}\n`),

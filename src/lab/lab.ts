@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { LabError } from '../errors.js';
 import { programFile } from '../package-root.js';
 import { chooseAccel } from './accel.js';
-import { ensureImage } from './image/index.js';
+import { ensureImage, KERNELS, type KernelChoice } from './image/index.js';
 import { LabNode } from './node.js';
 import type { LabPlan } from './plan.js';
 import { nodeSpecs, type RxeModule } from './qemu.js';
@@ -20,6 +20,8 @@ export interface LabOptions {
   nodes?: number | string[];
   /** rdma_rxe of every node, or of single nodes (others get `roam`). Default `roam`. */
   modules?: RxeModule | Record<string, RxeModule>;
+  /** Kernel of the nodes: Debian's stable one, or that of its backports. Default: `ROAM_LAB_KERNEL`, else `stable`. */
+  kernel?: KernelChoice;
   /** Name of the lab; labs of different names may run side by side. Default: one of its own. */
   name?: string;
   /** Memory of a node in MiB, default 1024. */
@@ -137,7 +139,7 @@ async function makePlan(
   const specs = nodeSpecs(names, (node) =>
     typeof modules === 'string' ? modules : (modules[node] ?? 'roam'),
   );
-  const image = await ensureImage(progress, options.signal);
+  const image = await ensureImage(chooseKernel(options.kernel), progress, options.signal);
   if (specs.some((node) => node.module === 'roam') && !image.payload.parts.includes('module'))
     throw new LabError('this checkout has no native/rxe/build.sh, so no module of its own', {
       code: 'LAB_MODULE',
@@ -154,6 +156,15 @@ async function makePlan(
     memory: options.memory ?? 1024,
     bootTimeout: BOOT_TIMEOUT,
   };
+}
+
+function chooseKernel(asked: string = process.env.ROAM_LAB_KERNEL || 'stable'): KernelChoice {
+  const known = KERNELS.find((kernel) => kernel === asked);
+  if (known) return known;
+  throw new LabError(`the lab has no kernel '${asked}'`, {
+    code: 'LAB_KERNEL',
+    remedy: `use ${KERNELS.join(' or ')} (--kernel, ROAM_LAB_KERNEL)`,
+  });
 }
 
 function defaultNames(count: number): string[] {

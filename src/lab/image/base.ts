@@ -6,6 +6,15 @@ import { cacheDir, hashInputs, pruneCache, withCacheLock } from '../cache.js';
 
 const SUITE = 'trixie';
 const MIRROR = process.env.ROAM_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+const BACKPORTS = `${SUITE}-backports`;
+
+/** Whose kernel a lab boots: the suite's own, or the newest of its backports. */
+export const KERNELS = ['stable', 'backports'] as const;
+export type KernelChoice = (typeof KERNELS)[number];
+
+/** Prefix of the image in the cache. */
+const IMAGES: Record<KernelChoice, string> = { stable: 'base-', backports: 'backports-base-' };
+
 /** Sparse size of the root disk: room for what is done inside a node. */
 const ROOT_DISK_SIZE = '6G';
 
@@ -32,6 +41,13 @@ printf 'UsePAM no\\nUseDNS no\\nPrintMotd no\\nMaxStartups 100\\nMaxSessions 100
 mkdir -p usr/lib/roam
 `;
 
+/** Done before anything is installed: only the kernel, and what is built with it, is taken from the backports. */
+const PIN_KERNEL = `set -e
+echo 'deb ${MIRROR} ${BACKPORTS} main' >"$1/etc/apt/sources.list.d/backports.list"
+printf 'Package: src:linux src:linux-signed-amd64 linux-base\\nPin: release n=${BACKPORTS}\\nPin-Priority: 600\\n' \\
+	>"$1/etc/apt/preferences.d/kernel"
+`;
+
 /** What a built base image consists of; all paths are in the cache. */
 export interface BaseImage {
   /** Kernel release, such as `6.12.107+deb13-amd64`. */
@@ -52,10 +68,13 @@ export interface BaseImage {
  * @throws LabError when not root, or when Debian's tools fail; the log is kept in the cache.
  */
 export async function ensureBase(
+  choice: KernelChoice,
   onProgress: (message: string) => void,
   signal?: AbortSignal,
 ): Promise<BaseImage> {
-  const name = `base-${await hashInputs([SUITE, MIRROR, ROOT_DISK_SIZE, CUSTOMIZE, ...PACKAGES])}`;
+  const inputs = [SUITE, MIRROR, ROOT_DISK_SIZE, CUSTOMIZE, ...PACKAGES];
+  if (choice === 'backports') inputs.push(PIN_KERNEL);
+  const name = `${IMAGES[choice]}${await hashInputs(inputs)}`;
   const dir = path.join(cacheDir(), name);
   const describe = async (): Promise<BaseImage | undefined> => {
     const kernel = await readFile(path.join(dir, 'kernel'), 'utf8').catch(() => undefined);
@@ -83,22 +102,27 @@ export async function ensureBase(
     const scratch = `${dir}.new`;
     await rm(scratch, { recursive: true, force: true });
     await mkdir(scratch, { recursive: true });
-    await makeTree(scratch, onProgress, signal);
+    await makeTree(choice, scratch, onProgress, signal);
     await makeDisk(scratch, onProgress);
     await rename(scratch, dir);
-    await pruneCache('base-', [name], 0);
+    await pruneCache(IMAGES[choice], [name], 0);
     return (await describe()) as BaseImage;
   });
 }
 
 async function makeTree(
+  choice: KernelChoice,
   dir: string,
   onProgress: (message: string) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  onProgress(`guest image: installing Debian ${SUITE} from ${MIRROR} (about 90 s)`);
-  const hook = path.join(dir, 'customize');
-  await writeFile(hook, `#!/bin/sh\n${CUSTOMIZE}`, { mode: 0o755 });
+  const from = choice === 'backports' ? BACKPORTS : SUITE;
+  onProgress(`guest image: installing Debian ${SUITE}, kernel of ${from}, from ${MIRROR} (about 90 s)`);
+  const hook = async (kind: string, script: string): Promise<string> => {
+    const file = path.join(dir, kind);
+    await writeFile(file, `#!/bin/sh\n${script}`, { mode: 0o755 });
+    return `--${kind}-hook=${file}`;
+  };
   const log = path.join(cacheDir(), 'base-build.log');
   await execa(
     'mmdebstrap',
@@ -107,7 +131,8 @@ async function makeTree(
       '--components=main',
       '--aptopt=Acquire::Retries "3"',
       `--include=${PACKAGES.join(',')}`,
-      `--customize-hook=${hook}`,
+      ...(choice === 'backports' ? [await hook('setup', PIN_KERNEL)] : []),
+      await hook('customize', CUSTOMIZE),
       SUITE,
       path.join(dir, 'tree'),
       MIRROR,

@@ -1,6 +1,8 @@
-import { type BaseImage, ensureBase } from './base.js';
+import { type BaseImage, ensureBase, type KernelChoice } from './base.js';
 import { ensureKernel } from './kernel.js';
 import { ensurePayload, type Payload } from './payload.js';
+
+export { KERNELS, type KernelChoice } from './base.js';
 
 /** All that QEMU needs to boot a node. */
 export interface GuestImage {
@@ -12,9 +14,10 @@ export interface GuestImage {
 
 /** Gives an up-to-date guest image; builds only what is missing or changed. */
 export async function ensureImage(
+  kernel: KernelChoice,
   onProgress: (message: string) => void = () => {},
   signal?: AbortSignal,
 ): Promise<GuestImage> {
-  const base = await ensureBase(onProgress, signal);
+  const base = await ensureBase(kernel, onProgress, signal);
   return { base, kernel: await ensureKernel(base), payload: await ensurePayload(base, onProgress, signal) };
 }
