@@ -18,6 +18,7 @@ export interface InspectFlags extends WayFlags {
   tcpClose?: boolean;
   carryLimit: number;
   sync?: string[];
+  copyImage?: boolean;
   postCopy?: boolean;
   peer?: string[];
   json?: boolean;
@@ -58,6 +59,7 @@ export function inspectFlags(command: Command): Command {
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
     .option('--sync <path>', 'a directory that rsync brings there, again in the freeze (repeatable)', append)
+    .option('--copy-image', 'of a container of Docker: bring its image along if it is missing there')
     .option(
       '--post-copy',
       'send private memory when the process runs already; if a host or the link fails meanwhile, it is lost',
@@ -94,6 +96,7 @@ export function inspectOptions(target: string, flags: InspectFlags): InspectOpti
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,
     sync: flags.sync ?? [],
+    copyImage: flags.copyImage ?? false,
     postCopy: flags.postCopy ?? false,
     peers: flags.peer ?? [],
   };

@@ -38,6 +38,7 @@ export function registerLab(program: Command): void {
       "Debian's kernel to boot: stable or backports (default: ROAM_LAB_KERNEL, or stable)",
     )
     .option('--memory <MiB>', 'memory of a node', '1024')
+    .option('--with <extra>', 'more on the nodes: docker (which wants 2048 MiB)')
     .addOption(nameOption())
     .option('--json', 'print the status as JSON')
     .addHelpText('after', '\nExample: roam lab up --nodes a,b,peer --module peer=stock')
@@ -99,7 +100,13 @@ export function registerLab(program: Command): void {
 }
 
 async function up(
-  options: Common & { nodes: string; module: string[]; memory: string; kernel?: KernelChoice },
+  options: Common & {
+    nodes: string;
+    module: string[];
+    memory: string;
+    kernel?: KernelChoice;
+    with?: string;
+  },
 ): Promise<void> {
   const nodes = /^\d+$/.test(options.nodes) ? Number(options.nodes) : options.nodes.split(',');
   const stop = new AbortController();
@@ -111,6 +118,7 @@ async function up(
     modules: parseModules(options.module, nodes),
     memory: Number(options.memory),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+    ...(options.with ? { extra: options.with } : {}),
     name: options.name,
     signal: stop.signal,
     onProgress: (message) => process.stderr.write(`${message}\n`),

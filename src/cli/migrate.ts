@@ -24,6 +24,7 @@ Examples:
   roam migrate pid:1234 --to b --ip 10.0.1.7/24 --report move.html
   roam migrate pid:1234 --to b --max-blackout 300ms --on-no-convergence go
   roam migrate runc:web --to b --ip 10.0.1.7/24 --sync /srv/web
+  roam migrate docker:db --to b --copy-image
   roam migrate pid:1234 --to b --pre-copy --post-copy
 `;
 
@@ -32,7 +33,7 @@ export function registerMigrate(program: Command): void {
     .command('migrate')
     .argument(
       '<target>',
-      'what to move: pid:1234 (a process and its descendants), or runc:NAME (a container)',
+      'what to move: pid:1234 (a process and its descendants), runc:NAME or docker:NAME (a container)',
     );
   memoryFlags(inspectFlags(command))
     .option(

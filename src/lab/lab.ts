@@ -26,6 +26,8 @@ export interface LabOptions {
   name?: string;
   /** Memory of a node in MiB, default 1024. */
   memory?: number;
+  /** What the nodes are to have beside what a migration needs: `docker`. */
+  extra?: string;
   /** Called with a line of text at each step. */
   onProgress?: (message: string) => void;
   /** Ends the start, and with it the lab, when aborted. */
@@ -139,7 +141,7 @@ async function makePlan(
   const specs = nodeSpecs(names, (node) =>
     typeof modules === 'string' ? modules : (modules[node] ?? 'roam'),
   );
-  const image = await ensureImage(chooseKernel(options.kernel), progress, options.signal);
+  const image = await ensureImage(chooseKernel(options.kernel), progress, options.signal, options.extra);
   if (specs.some((node) => node.module === 'roam') && !image.payload.parts.includes('module'))
     throw new LabError('this checkout has no native/rxe/build.sh, so no module of its own', {
       code: 'LAB_MODULE',

@@ -6,7 +6,7 @@ import type { AgentOps } from './agent/protocol.js';
 import { waysTo } from './agent/transport.js';
 import { decide } from './decide.js';
 import { Guard } from './guard.js';
-import { bootId, Journal, type Origin, taskId } from './journal.js';
+import { bootId, Journal, type JournalEntry, type Origin, taskId } from './journal.js';
 import { sourceState } from './lookup.js';
 import type { Phases } from './phases.js';
 import type { SourceFacts } from './source.js';
@@ -73,6 +73,11 @@ export class Custody {
   /** For who looks on; nothing depends on it. */
   reached(phase: string): void {
     void this.journal.mark({ phase }).catch(() => {});
+  }
+
+  /** What has to be known to undo what comes next. */
+  async note(fields: Pick<JournalEntry, 'ties'>): Promise<void> {
+    await this.journal.mark(fields);
   }
 
   /** The agent is lost in a way that it may leave something behind. */

@@ -7,9 +7,10 @@ import { announceMove, announceStay } from './announce.js';
 import { limitRate } from './bandwidth.js';
 import { Custody, originOf } from './custody.js';
 import { DataLink } from './data-link.js';
+import { DockerMove } from './docker/move.js';
 import { removeNetworkLock } from './dump.js';
 import { errorsOf } from './findings.js';
-import { inspect, subjectOf } from './inspect.js';
+import { type Inspected, inspect, subjectOf } from './inspect.js';
 import { compressionLacks } from './judge-compress.js';
 import { recoverProcess } from './leftovers.js';
 import { asMigration, type Migration } from './migration.js';
@@ -107,6 +108,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const { connections } = checked.source;
       if (connections.length > 0 && !options.tcpClose)
         await checked.agent.request('lockTcp', { connections });
+      const docker = await prepareDocker(checked, options, phases);
       const { path } = await checked.agent.request('openData', {});
       const { compress = 'auto', bandwidth } = options;
       const unable =
@@ -120,7 +122,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       });
       connection.link = link;
       connection.tally = tally;
-      return { dir, link, tally, custody };
+      return { dir, link, tally, custody, ...(docker ? { docker } : {}) };
     });
     const { agent, criu } = checked;
     const { signal } = options;
@@ -133,11 +135,12 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       ...pageOptions(checked.source.container, criu),
       ...(signal ? { signal } : {}),
     });
-    if (checked.sync.length > 0)
+    const { docker } = prepared;
+    if (checked.sync.length > 0 || docker)
       await phases.run(
         'sync',
         hostname(),
-        () => syncAll(checked.sync, to, ssh),
+        async () => (await syncAll(checked.sync, to, ssh)) + ((await docker?.syncLayer()) ?? 0),
         (bytes) => `${bytes} bytes`,
       );
     const rounds = options.preCopy
@@ -167,6 +170,17 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
     await connection.link?.close();
     await connection.agent?.close();
   }
+}
+
+/** The container at the destination, made and not started. */
+async function prepareDocker(
+  { source, dockerPlace, agent }: Inspected,
+  options: MigrateOptions,
+  phases: Phases,
+): Promise<DockerMove | undefined> {
+  const docker = source.container?.docker;
+  if (!docker || !dockerPlace) return undefined;
+  return DockerMove.prepare(docker, dockerPlace, agent, options, (problem) => phases.warn(problem));
 }
 
 interface Ahead {

@@ -36,7 +36,7 @@ export async function inspect(
 ): Promise<Inspected> {
   const { criu = 'criu' } = options;
   const way = wayOf(options);
-  const { tcpClose = false, postCopy = false, peers = [], compress = 'auto' } = options;
+  const { tcpClose = false, postCopy = false, peers = [], compress = 'auto', copyImage = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);
   const ip = options.ip === 'auto' ? oneFloating(options.target, await floatingAddresses(pid)) : options.ip;
@@ -58,6 +58,7 @@ export async function inspect(
     postCopy,
     peerHosts,
     compress,
+    copyImage,
   });
   const findings = [...(await leftoverFindings(pid, source.hostname)), ...result.findings];
   return { ...result, findings, source, agent, way, criu, carryLimit, sync };

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { RoamError } from '../errors.js';
 import type { Reservation } from '../rxe/index.js';
 import type { Cidr } from './address.js';
+import type { Ties } from './docker/networks.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';
 import type { TlsFiles } from './tls/identity.js';
@@ -69,6 +70,10 @@ export interface JournalEntry {
   since?: string;
   /** Destination: the container that the copy is made as, by its name. */
   container?: string;
+  /** Destination: the container that Docker has made for the copy, by its id. */
+  dockerId?: string;
+  /** Source: what the container of Docker that is to move may have been taken from. */
+  ties?: Ties;
   /** Destination: every process of the copy. */
   pids?: number[];
   /** Destination: the copy as the restore left it; absent when it did not end well. */

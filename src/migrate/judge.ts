@@ -19,7 +19,7 @@ export function judgeTree(source: SourceFacts): Finding[] {
     found.error(
       'NAMESPACES',
       `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
-      'a container of runc moves as roam migrate runc:NAME; others cannot be moved yet',
+      'a container moves as roam migrate runc:NAME or docker:NAME; others cannot be moved yet',
     );
   }
   for (const { pid, fd, link } of fds) {
@@ -52,10 +52,13 @@ export function judgeTree(source: SourceFacts): Finding[] {
 }
 
 /** A pipe whose other end is outside the tree would be cut. */
-function judgePipes({ hostname: host, fds, pid: root }: SourceFacts): Finding[] {
+function judgePipes({ hostname: host, fds, pid: root, container }: SourceFacts): Finding[] {
+  // Docker's own, by which it reads what the container prints: runc has other ones at the destination.
+  const dockers = container?.docker ? fds.filter(({ pid, fd }) => pid === root && fd <= 2) : [];
+  const known = new Set(dockers.map(({ link }) => link));
   const ends = new Map<string, { reads: boolean; writes: boolean; pid: number; fd: number }>();
   for (const { link, flags, pid, fd } of fds) {
-    if (!link.startsWith('pipe:')) continue;
+    if (!link.startsWith('pipe:') || known.has(link)) continue;
     const end = ends.get(link) ?? { reads: false, writes: false, pid, fd };
     if ((flags & 3) !== 1) end.reads = true;
     if ((flags & 3) !== 0) end.writes = true;
@@ -184,8 +187,10 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
 /** Sockets whose address would not be there any more. */
 export function judgeSockets(source: SourceFacts, destination: HostFacts, tcpClose: boolean): Finding[] {
   const reachable = new Set(destination.addresses.map(({ ip }) => ip));
-  const moving = source.address?.cidr.ip;
-  const stays = ({ localAddress: ip }: TcpSocket) => ip !== moving && !reachable.has(ip);
+  const moving = [source.address?.cidr.ip, ...(source.container?.docker?.addresses ?? [])];
+  // The addresses of a host are not those of a container with a network of its own.
+  const isApart = (source.container?.docker?.networks.length ?? 0) > 0;
+  const stays = ({ localAddress: ip }: TcpSocket) => !moving.includes(ip) && (isApart || !reachable.has(ip));
   const found = new Findings(source.hostname);
   for (const connection of tcpClose ? [] : source.connections) {
     const words = `the TCP connection ${connection.localAddress}:${connection.localPort} to ${connection.remoteAddress}:${connection.remotePort}`;

@@ -68,7 +68,9 @@ export class Move {
       () => undefined,
       (error: MigrationError) => error,
     );
-    const locked = this.c.source.connections.length > 0 && !options.tcpClose;
+    // A network of its own has gone with the processes, and what was locked in it.
+    const isApart = (this.c.docker?.addresses.length ?? 0) > 0;
+    const locked = this.c.source.connections.length > 0 && !options.tcpClose && !isApart;
     const keepImages = options.keepImages ?? false;
     await phases.keepLogs();
     await phases.run('cleanup', options.to, () => cleanUp({ ...this.c, to: options.to, keepImages, locked }));
@@ -132,10 +134,11 @@ export class Move {
   }
 
   async #atDestination(): Promise<void> {
-    const { phases, agent, source, options, link, dir, missingFiles, carryLimit, sync } = this.c;
+    const { phases, agent, source, options, link, dir, missingFiles, carryLimit, sync, docker } = this.c;
     const { to, tcpClose = false } = options;
     // Undone last: while the destination has not given the address up, two hosts would answer for it.
     phases.onRollback('taking the address back', async () => this.#floating?.takeBack());
+    if (docker) phases.onRollback('connecting the container again', () => docker.comeBack());
     phases.onRollback(`undoing everything on ${to}`, async () => {
       const { warnings } = await this.c.custody.abort(agent, options.keepImages ?? false);
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
@@ -148,6 +151,7 @@ export class Move {
         const objects = frozenObjects(this.#frozen, (problem) => phases.warn(problem));
         // First: what is the same then need not be carried.
         this.#bytes += await syncAll(sync, to, options.ssh ?? ['ssh']);
+        this.#bytes += (await docker?.syncLayer()) ?? 0;
         this.#carried = await filesToCarry(
           this.#frozen.pids,
           missingFiles,
@@ -164,18 +168,19 @@ export class Move {
       },
       () => `${sent} bytes`,
     );
-    if (this.#floating || this.#frozen.connections.length > 0) {
+    if (this.#floating || docker || this.#frozen.connections.length > 0) {
       await phases.run(
         'address',
         to,
         () => this.#moveAddress(),
-        () => this.#address?.ip ?? 'stays',
+        () => this.#address?.ip ?? docker?.addresses.join(', ') ?? 'stays',
       );
     }
     this.#copy = await phases.run('restore', to, async () => {
       const { lazy } = this.c.pages;
       if (lazy && lazy.pages > 0) this.#postCopy = await PostCopy.open(this.c, lazy);
-      return restoreCopy(agent, source, this.#frozen, { tcpClose, lazy: this.#postCopy !== undefined });
+      const how = { tcpClose, lazy: this.#postCopy !== undefined };
+      return restoreCopy(agent, source, this.#frozen, how, docker?.order(this.#frozen.connections));
     });
     await phases.run('verify', to, async () => {
       this.#places = await verifyCopy(agent, this.#copy, to);
@@ -185,11 +190,12 @@ export class Move {
   }
 
   async #moveAddress(): Promise<void> {
-    const { agent, source, options, destination } = this.c;
+    const { agent, source, options, destination, docker, custody } = this.c;
     const { connections } = this.#frozen;
     if (!options.tcpClose && !sameEnds(connections, source.connections)) {
       await agent.request('lockTcp', { connections });
     }
+    await docker?.leave(custody);
     if (this.#floating) {
       // Packets come there with the address, the QPs only with the restore.
       const reservations = await reservationsOf(this.#frozen.pids);

@@ -4,6 +4,8 @@ import type { AgentClient } from './agent/client.js';
 import { DIRECTORY, MISSING } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import type { Way } from './agent/transport.js';
+import { judgeDocker, judgeDockerPlace, judgeSources } from './docker/judge.js';
+import type { DockerPlace } from './docker/place.js';
 import { bySeverity, Findings } from './findings.js';
 import { askFit } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
@@ -32,6 +34,8 @@ export interface PreflightOptions {
   /** Hosts that may have peers. */
   peerHosts: Way[];
   compress: CompressMode;
+  /** An image that the destination lacks goes along. */
+  copyImage: boolean;
 }
 
 export interface PreflightResult {
@@ -40,6 +44,8 @@ export interface PreflightResult {
   /** Small files that the destination lacks; they travel with the process. */
   missingFiles: string[];
   peers: Peer[];
+  /** Where Docker would make the container. */
+  dockerPlace?: DockerPlace;
 }
 
 /** Asks both hosts, and reports all findings at once. */
@@ -61,6 +67,7 @@ export async function preflight(
   const files = await compareFiles(source, agent, destination.hostname, options);
   const fit = await askFit(source, agent, files.missing, options.peerHosts);
   const peers = describePeers(source, destination, fit);
+  const dockerPlace = await askDocker(source, agent);
   const findings = [
     ...judgeTree(source),
     ...judgeHost(source.host, source),
@@ -73,12 +80,18 @@ export async function preflight(
     ...judgePeers(source, destination, peers, fit.asked),
     ...judgeSockets(source, destination, options.tcpClose),
     ...judgeUnreliable(source, destination),
-    ...(await judgeTaken(source, agent, destination.hostname, options.sync)),
+    ...(await judgeTaken(source, agent, destination.hostname, options, dockerPlace)),
     ...(options.postCopy ? judgePostCopy(source, destination) : []),
     ...judgeCompression([source.host, destination], options.compress),
     ...files.findings,
   ];
-  return { findings: bySeverity(findings), destination, missingFiles: files.missing, peers };
+  return {
+    findings: bySeverity(findings),
+    destination,
+    missingFiles: files.missing,
+    peers,
+    ...(dockerPlace ? { dockerPlace } : {}),
+  };
 }
 
 /** What has to be free or there for these processes: ids, or a place for a container. */
@@ -86,18 +99,36 @@ async function judgeTaken(
   source: SourceFacts,
   agent: AgentClient,
   host: string,
-  sync: string[],
+  { sync, copyImage }: PreflightOptions,
+  dockerPlace: DockerPlace | undefined,
 ): Promise<Finding[]> {
   const { container, foreignNamespaces } = source;
   // In a pid namespace of their own every id is free.
   const ids = foreignNamespaces.includes('pid') ? [] : await judgeIds(source, agent, host);
   if (!container) return ids;
+  const { docker } = container;
+  if (docker && dockerPlace) {
+    return [
+      ...ids,
+      ...judgeDocker(source.hostname, docker, sync),
+      ...(await judgeGuests(source)),
+      ...judgeDockerPlace(host, docker, dockerPlace, copyImage),
+      ...(await judgeSources(docker, agent, host, sync)),
+    ];
+  }
   return [
     ...ids,
     ...judgeContainer(source, container, sync),
     ...(await judgeGuests(source)),
     ...(await judgePlace(container, agent, host, sync)),
   ];
+}
+
+async function askDocker({ container }: SourceFacts, agent: AgentClient): Promise<DockerPlace | undefined> {
+  if (!container?.docker) return undefined;
+  const { name, inspected, networks } = container.docker;
+  const image = { id: inspected.Image, name: inspected.Config.Image };
+  return agent.request('docker', { name, image, networks: networks.map(({ Id }) => Id) });
 }
 
 async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): Promise<Finding[]> {

@@ -1,5 +1,6 @@
 // The processes at the destination, as they are known there.
 import type { AgentClient } from './agent/client.js';
+import type { DockerOrder } from './docker/restore.js';
 import type { Frozen } from './frozen.js';
 import { orderOf } from './runc/restore.js';
 import type { SourceFacts } from './source.js';
@@ -19,11 +20,13 @@ export async function restoreCopy(
   source: SourceFacts,
   { contexts, pids }: Frozen,
   options: { tcpClose: boolean; lazy: boolean },
+  dockerOrder?: DockerOrder,
 ): Promise<Copy> {
   const { shellJob, container } = source;
   // As preflight saw them: in the freeze every task is stopped.
   const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
-  const order = container ? { container: await orderOf(container, stopped) } : {};
+  const runc = container && (await orderOf(container, stopped));
+  const order = runc ? { container: dockerOrder ? { ...runc, docker: dockerOrder } : runc } : {};
   const { copy } = await agent.request('restore', { shellJob, ...options, pids, ...order });
   return { contexts, pids, stopped, ...copy };
 }

@@ -5,6 +5,8 @@ import { addAddress, announce, arpAnnouncer, localAddresses, removeAddress } fro
 import { TcpLock } from './agent/network.js';
 import { resumeTree } from './agent/tasks.js';
 import { announceStay } from './announce.js';
+import { tie } from './docker/networks.js';
+import { removeContainer } from './docker/remove.js';
 import { removeNetworkLock } from './dump.js';
 import { reserveHere } from './hold.js';
 import { Journal, type JournalEntry } from './journal.js';
@@ -43,12 +45,14 @@ export async function settleSource(
 ): Promise<Warnings> {
   const journal = Journal.of(entry, directory);
   const steps = new Steps();
-  const { dir, address, origin, locked } = entry;
+  const { dir, address, origin, locked, ties } = entry;
   if (!entry.cleared) {
     const alive = action === 'undo' && (await fateOfOrigin(origin)) === 'alive';
     await journal.settle({ settled: action, owner: undefined });
     if (locked) await steps.do('removing the network lock of the dump', () => unlockDump(dir));
+    if (ties && action === 'finish') await steps.do('removing the container', () => removeContainer(ties.id));
     if (alive) {
+      if (ties) await steps.do('connecting the container to its networks', () => tie(ties));
       const pids = (await processTree(origin.root.pid)).map(({ pid }) => pid);
       if (address) await steps.do('taking the address back', () => addAddress(address.cidr, address.dev));
       await steps.do('resuming the QPs', () => resumeAll(pids));
@@ -81,7 +85,9 @@ export async function settleDestination(
 }
 
 async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): Promise<void> {
-  const { id, connections, files = [], pids = [], origin, address } = entry;
+  const { id, connections, files = [], pids = [], origin, address, dockerId } = entry;
+  if (connections && dockerId)
+    await steps.do('unlocking TCP', () => new TcpLock(id, connections, pids[0]).release());
   if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections).release());
   if (!entry.resumed) {
     await steps.do('letting the process go', async () => {
@@ -96,7 +102,7 @@ async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): 
 }
 
 async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
-  const { id, dir, connections, reservations, files = [], address, container } = entry;
+  const { id, dir, connections, reservations, files = [], address, container, dockerId } = entry;
   await steps.do('ending CRIU', async () => {
     for (const task of await criuIn(dir)) await endTask(task, CRIU_GRACE_MS);
   });
@@ -106,6 +112,7 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
     if ((await copyTasks(entry)).length > 0) throw new Error('it does not end');
   });
   if (container) await steps.do(`deleting the container ${container}`, () => deleteContainer(container));
+  if (dockerId) await steps.do('removing the container', () => removeContainer(dockerId));
   if (address && localAddresses().some(({ ip, dev }) => ip === address.cidr.ip && dev === address.dev))
     await steps.do('giving the address back', () => removeAddress(address.cidr, address.dev));
   if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));

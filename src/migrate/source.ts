@@ -58,7 +58,7 @@ export function parseTarget(target: string): number {
   const match = /^(?:pid:)?([1-9]\d*)$/.exec(target);
   if (!match) {
     throw new RoamError('BAD_TARGET', `"${target}" does not say what to move`, {
-      remedy: 'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME',
+      remedy: 'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME, docker:NAME',
     });
   }
   return Number(match[1]);

@@ -53,12 +53,12 @@ export function isSynced(path: string, synced: string[]): boolean {
  * Makes `path` at the destination what it is here: contents, owners, times, links, and what is no longer here is
  * removed there (rsync(1)).
  *
+ * @param there Where it is to be, if not at the same path.
  * @returns bytes sent
  * @throws RoamError SYNC_FAILED
  */
-export async function syncPath(path: string, host: string, ssh: string[]): Promise<number> {
-  const isDirectory = (await lstat(path)).isDirectory();
-  const place = isDirectory ? `${path}/` : path;
+export async function syncPath(path: string, host: string, ssh: string[], there = path): Promise<number> {
+  const slash = (await lstat(path)).isDirectory() ? '/' : '';
   const shell = [...(ssh.length > 0 ? ssh : ['ssh']), ...SSH_OPTIONS].map(shellQuote).join(' ');
   const flags = [
     '-aHAXS',
@@ -74,8 +74,8 @@ export async function syncPath(path: string, host: string, ssh: string[]): Promi
     '-e',
     shell,
     '--',
-    place,
-    `${host}:${place}`,
+    path + slash,
+    `${host}:${there}${slash}`,
   ]);
   if (exitCode !== 0) {
     const words = stderr.trim().split('\n')[0] || `exit code ${exitCode}`;

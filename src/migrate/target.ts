@@ -1,4 +1,5 @@
 // What is to be moved, by the name that the user gave it.
+import { dockerName, readDocker } from './docker/container.js';
 import { type Container, containerName, readContainer } from './runc/container.js';
 import { parseTarget } from './source.js';
 
@@ -8,13 +9,13 @@ export interface Target {
 }
 
 /**
- * `pid:1234` or `runc:NAME`.
+ * `pid:1234`, `runc:NAME` or `docker:NAME`.
  *
- * @throws RoamError BAD_TARGET, NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING
+ * @throws RoamError BAD_TARGET, NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, DOCKER_RUNTIME
  */
 export async function resolveTarget(target: string): Promise<Target> {
-  const name = containerName(target);
-  if (name === undefined) return { pid: parseTarget(target) };
-  const container = await readContainer(name);
+  const [runc, docker] = [containerName(target), dockerName(target)];
+  if (runc === undefined && docker === undefined) return { pid: parseTarget(target) };
+  const container = await (docker === undefined ? readContainer(runc as string) : readDocker(docker));
   return { pid: container.pid, container };
 }

@@ -56,7 +56,7 @@ export type MigrationEvent =
   | { type: 'warning'; phase: PhaseName; message: string };
 
 export interface InspectOptions {
-  /** What to move: `pid:1234` (a process and all its descendants), or `runc:NAME` (a container). */
+  /** What to move: `pid:1234` (a process and all its descendants), `runc:NAME` or `docker:NAME` (a container). */
   target: string;
   /**
    * ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. Or `tls://HOST:PORT`,
@@ -87,6 +87,8 @@ export interface InspectOptions {
    * is there, a failure of either host or of the link between them ends the process (code `PROCESS_LOST`).
    */
   postCopy?: boolean;
+  /** Of a container of Docker: bring its image along when the destination lacks it. */
+  copyImage?: boolean;
   /** ssh destinations of hosts that may have peers: they are asked which module they run. */
   peers?: string[];
   /**

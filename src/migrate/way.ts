@@ -20,6 +20,7 @@ export function wayOf({
   criu = 'criu',
   tls,
   sync = [],
+  target,
 }: InspectOptions): Way {
   const way = { host: to, ssh: ssh.length > 0 ? ssh : ['ssh'], roam: remoteRoam, criu };
   if (!isTls(to)) {
@@ -33,10 +34,14 @@ export function wayOf({
     throw new RoamError('TLS_OPTIONS', `${to} needs --cert, --key and --peer-cert`, {
       remedy: 'docs/access.md says how to make them',
     });
-  if (sync.length > 0)
-    throw new RoamError('TLS_OPTIONS', '--sync goes by rsync over ssh, and there is none here', {
-      remedy: 'move it with --to HOST, or bring the files there beforehand',
-    });
+  if (sync.length > 0 || target.startsWith('docker:'))
+    throw new RoamError(
+      'TLS_OPTIONS',
+      `${sync.length > 0 ? '--sync' : 'what a container has written'} goes by rsync over ssh, and there is none here`,
+      {
+        remedy: 'move it with --to HOST, or bring the files there beforehand',
+      },
+    );
   const { cert, key, peerCerts } = tls;
   const files = { cert: resolve(cert), key: resolve(key), peerCerts: peerCerts.map((path) => resolve(path)) };
   return { ...way, tls: files };

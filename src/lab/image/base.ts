@@ -3,6 +3,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { LabError } from '../../errors.js';
 import { cacheDir, hashInputs, pruneCache, withCacheLock } from '../cache.js';
+import { ROOT_DISK_SIZE, writeRootDisk } from './disk.js';
 
 const SUITE = 'trixie';
 const MIRROR = process.env.ROAM_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
@@ -14,9 +15,6 @@ export type KernelChoice = (typeof KERNELS)[number];
 
 /** Prefix of the image in the cache. */
 const IMAGES: Record<KernelChoice, string> = { stable: 'base-', backports: 'backports-base-' };
-
-/** Sparse size of the root disk: room for what is done inside a node. */
-const ROOT_DISK_SIZE = '6G';
 
 const PACKAGES = [
   'linux-image-amd64 linux-headers-amd64 kmod udev procps psmisc busybox-static',
@@ -180,19 +178,7 @@ async function makeDisk(dir: string, onProgress: (message: string) => void): Pro
     { env: { LC_ALL: 'C' } },
   );
   const disk = path.join(dir, 'root.ext4');
-  await execa('mke2fs', [
-    '-q',
-    '-t',
-    'ext4',
-    '-O',
-    '^has_journal',
-    '-m',
-    '0',
-    '-d',
-    tree,
-    disk,
-    ROOT_DISK_SIZE,
-  ]);
+  await writeRootDisk(tree, disk);
   await stat(disk);
   await writeFile(path.join(dir, 'kernel'), kernel);
 }

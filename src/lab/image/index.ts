@@ -1,4 +1,5 @@
 import { type BaseImage, ensureBase, type KernelChoice } from './base.js';
+import { withExtra } from './extra.js';
 import { ensureKernel } from './kernel.js';
 import { ensurePayload, type Payload } from './payload.js';
 
@@ -12,12 +13,14 @@ export interface GuestImage {
   payload: Payload;
 }
 
-/** Gives an up-to-date guest image; builds only what is missing or changed. */
+/** Gives an up-to-date guest image; builds only what is missing or changed. `extra`: what else is to be on it. */
 export async function ensureImage(
   kernel: KernelChoice,
   onProgress: (message: string) => void = () => {},
   signal?: AbortSignal,
+  extra?: string,
 ): Promise<GuestImage> {
-  const base = await ensureBase(kernel, onProgress, signal);
+  const plain = await ensureBase(kernel, onProgress, signal);
+  const base = extra === undefined ? plain : await withExtra(plain, extra, onProgress, signal);
   return { base, kernel: await ensureKernel(base), payload: await ensurePayload(base, onProgress, signal) };
 }

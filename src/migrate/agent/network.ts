@@ -19,23 +19,34 @@ const tableName = (id: string): string => id.replace(/[^\w]/g, '_');
 export class TcpLock {
   readonly #table: string;
   #connections: TcpEnds[];
+  readonly #enter: string[];
 
-  /** `connections`: those that are locked already, by another process. */
-  constructor(id: string, connections: TcpEnds[] = []) {
+  /**
+   * `connections`: those that are locked already, by another process; `pid`: one in whose network namespace they
+   * are, if not in this one.
+   */
+  constructor(id: string, connections: TcpEnds[] = [], pid?: number) {
     this.#table = tableName(id);
     this.#connections = connections;
+    this.#enter = pid === undefined ? [] : ['nsenter', `--net=/proc/${pid}/ns/net`];
   }
 
   /** Replaces the connections that are locked, at once. */
   async set(connections: TcpEnds[]): Promise<void> {
     this.#connections = connections;
     const input = lockRuleset(this.#table, connections);
-    await run('nft', ['-f', '-'], { input, remedy: 'install nftables' });
+    await this.#run(['nft', '-f', '-'], { input, remedy: 'install nftables' });
   }
 
   /** Present or not. */
   async release(): Promise<void> {
-    await run('nft', ['-f', '-'], { input: `table inet ${this.#table}\ndelete table inet ${this.#table}\n` });
+    const input = `table inet ${this.#table}\ndelete table inet ${this.#table}\n`;
+    await this.#run(['nft', '-f', '-'], { input });
+  }
+
+  async #run(words: string[], options: { input?: string; remedy?: string } = {}): Promise<void> {
+    const [file = '', ...args] = [...this.#enter, ...words];
+    await run(file, args, options);
   }
 
   /**
@@ -46,7 +57,7 @@ export class TcpLock {
     for (const { localAddress, localPort, remoteAddress, remotePort } of this.#connections) {
       const local = ['src', localAddress, 'sport', '=', `:${localPort}`];
       const remote = ['dst', remoteAddress, 'dport', '=', `:${remotePort}`];
-      await run('ss', ['-K', '-t', '-a', ...local, ...remote]).catch(() => {});
+      await this.#run(['ss', '-K', '-t', '-a', ...local, ...remote]).catch(() => {});
     }
     await this.release();
   }

@@ -2,6 +2,8 @@
 import type { Reservation } from '../../rxe/index.js';
 import type { Cidr } from '../address.js';
 import type { DestinationState, SourceState } from '../decide.js';
+import type { CreatedContainer, DockerPlace, PlaceWanted } from '../docker/place.js';
+import type { CreateBody } from '../docker/types.js';
 import type { Place } from '../hold.js';
 import type { Origin } from '../journal.js';
 import type { NumberRanges } from '../ranges.js';
@@ -112,6 +114,8 @@ export interface AgentOps {
   };
   /** The version of runc, null without it, and whether it knows a container of that name. */
   runc: { args: { name: string }; result: { version: string | null; known: boolean } };
+  docker: { args: PlaceWanted; result: DockerPlace };
+  createContainer: { args: { name: string; body: CreateBody }; result: CreatedContainer };
   /** Waits until all memory has come; what went wrong, if something did: then the processes are dead. */
   lazyEnd: { args: Record<string, never>; result: string | null };
   /** Every RDMA context of the restored processes, whether it is whole, and where its QPs are. */

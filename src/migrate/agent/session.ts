@@ -1,6 +1,9 @@
 // The state of one migration at the destination, and how to get rid of it.
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
+import * as dockers from '../docker/place.js';
+import { removeContainer } from '../docker/remove.js';
+import { restoreDocker } from '../docker/restore.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
 import { setRanges } from '../ranges.js';
@@ -162,6 +165,14 @@ export class AgentSession {
       const version = await runcVersion();
       return { version, known: version !== null && (await isKnown(name)) };
     },
+    docker: async (wanted) => dockers.dockerPlace(wanted),
+    createContainer: async ({ name, body }) => {
+      const created = await dockers.createContainer(name, body);
+      const { id } = created;
+      this.#undo.push({ what: `removing the container ${name}`, fn: () => removeContainer(id) });
+      await this.#journal?.mark({ dockerId: id });
+      return created;
+    },
     lazyEnd: async () => (await this.#memoryComes()) ?? null,
     verify: async ({ pids }) => verifyTree(pids),
     arm: async () => {
@@ -171,7 +182,7 @@ export class AgentSession {
     },
     resume: async ({ pids, stopped }) => {
       // The lock has to be gone before the tasks run, or their first packets would wait for a retransmission.
-      const unlocking = await this.#finishOne('unlocking TCP');
+      const unlocking = await this.#finishNow('unlocking TCP');
       const result = await resumeTree(pids, stopped);
       this.#resumed = true;
       await this.#journal?.mark({ phase: 'resume', resumed: true });
@@ -199,11 +210,17 @@ export class AgentSession {
   };
 
   async #restoreContainer(order: ContainerOrder, tcpClose: boolean) {
-    const { name } = order;
-    await this.#journal?.mark({ phase: 'restore', container: name, pids: [], since: await ticksNow() });
-    this.#undo.push({ what: `deleting the container ${name}`, fn: () => deleteContainer(name) });
+    const { name, docker } = order;
+    const record = docker ? {} : { container: name };
+    await this.#journal?.mark({ phase: 'restore', ...record, pids: [], since: await ticksNow() });
+    if (!docker) this.#undo.push({ what: `deleting the container ${name}`, fn: () => deleteContainer(name) });
     const place = { criu: this.#criu, dir: this.#directory(), id: this.#id, tcpClose };
-    const { pid, ms, pids, stopped } = await restoreContainer(order, place);
+    // Its end takes the lock along.
+    const keepLock = (lock: TcpLock) =>
+      void this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
+    const { pid, ms, pids, stopped } = await (docker
+      ? restoreDocker({ ...order, docker }, { ...place, keepLock })
+      : restoreContainer(order, place));
     const origin = this.#journal && { ...this.#journal.entry.origin, stopped };
     await this.#journal?.mark({ pids, copy: await livingTasks(pids), ...(origin ? { origin } : {}) });
     return { pid, ms, copy: { pids, stopped } };
@@ -216,9 +233,10 @@ export class AgentSession {
     return problem;
   }
 
-  async #finishOne(what: string): Promise<string[]> {
-    const index = this.#onFinish.findIndex((step) => step.what === what);
-    return runAll(index < 0 ? [] : this.#onFinish.splice(index, 1));
+  async #finishNow(what: string): Promise<string[]> {
+    const due = this.#onFinish.filter((step) => step.what === what);
+    this.#onFinish = this.#onFinish.filter((step) => step.what !== what);
+    return runAll(due);
   }
 
   #directory(): string {

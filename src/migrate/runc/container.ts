@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { RoamError } from '../../errors.js';
+import type { DockerContainer } from '../docker/container.js';
 import { tryRun } from '../run.js';
 
 /** A directory or file of the host that a container sees at another place. */
@@ -27,6 +28,12 @@ export interface Container {
   own: string[];
   /** The cgroup is systemd's to make. */
   systemdCgroup: boolean;
+  /** Where runc keeps its record, if not in its own place. */
+  root?: string;
+  /** Docker's part, where it is one of Docker's; its name is the id then. */
+  docker?: DockerContainer;
+  /** Directories of this host that are not looked for at the destination: there they are made in other places. */
+  madeAnew?: string[];
 }
 
 interface Spec {
@@ -50,9 +57,12 @@ export function containerName(target: string): string | undefined {
   return name;
 }
 
-/** @throws RoamError NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, BUNDLE_UNREADABLE */
-export async function readContainer(name: string): Promise<Container> {
-  const { pid, status, bundle } = await stateOf(name);
+/**
+ * @param root Where runc keeps its records, if not in its own place.
+ * @throws RoamError NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, BUNDLE_UNREADABLE
+ */
+export async function readContainer(name: string, root?: string): Promise<Container> {
+  const { pid, status, bundle } = await stateOf(name, root);
   if (status !== 'running') {
     throw new RoamError('CONTAINER_NOT_RUNNING', `the container ${name} is ${status}`, {
       remedy: status === 'paused' ? `runc resume ${name}` : 'only a running container can move',
@@ -63,11 +73,15 @@ export async function readContainer(name: string): Promise<Container> {
       cause,
     });
   });
-  return { name, pid, bundle, ...parseSpec(text, bundle) };
+  return { name, pid, bundle, ...parseSpec(text, bundle), ...(root ? { root } : {}) };
 }
 
-async function stateOf(name: string): Promise<State> {
-  const { exitCode, stdout, stderr } = await tryRun('runc', ['state', name]);
+async function stateOf(name: string, root?: string): Promise<State> {
+  const { exitCode, stdout, stderr } = await tryRun('runc', [
+    ...(root ? ['--root', root] : []),
+    'state',
+    name,
+  ]);
   if (exitCode === 0) return JSON.parse(stdout) as State;
   throw new RoamError(
     'NO_SUCH_CONTAINER',
@@ -113,11 +127,21 @@ export function hostPath({ rootfs, binds, ownMounts }: Container, path: string):
 
 /** {@link hostPath} for the files of a container; undefined: those of the host are where they say they are. */
 export const placeOf = (container: Container | undefined) =>
-  container && ((path: string) => hostPath(container, path));
+  container &&
+  ((path: string) => {
+    const place = hostPath(container, path);
+    const isBelow = (root: string) => place === root || place?.startsWith(`${root}/`);
+    return container.madeAnew?.some(isBelow) ? undefined : place;
+  });
 
 /** The options of runc itself that its commands for this container take. */
-export const globalOptions = ({ systemdCgroup }: Pick<Container, 'systemdCgroup'>): string[] =>
-  systemdCgroup ? ['--systemd-cgroup'] : [];
+export const globalOptions = ({
+  systemdCgroup,
+  root,
+}: Pick<Container, 'systemdCgroup' | 'root'>): string[] => [
+  ...(systemdCgroup ? ['--systemd-cgroup'] : []),
+  ...(root ? ['--root', root] : []),
+];
 
 /** Whether runc has a record of it here, of a container that runs or of one that has ended. */
 export async function isKnown(name: string): Promise<boolean> {

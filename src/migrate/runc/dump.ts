@@ -1,6 +1,7 @@
 // The dump of a container: runc asks for it, and the engine adds what a migration needs.
 import { join } from 'node:path';
 import type { CriuOptions, criu_opts } from '../../criu/index.js';
+import { removeContainer } from '../docker/remove.js';
 import type { PageCriu, PageStreamContext } from '../pages.js';
 import { type Container, deleteContainer, globalOptions, isKnown } from './container.js';
 import { treeWithInner } from './inner-pids.js';
@@ -40,7 +41,8 @@ export function pageOptions(
   };
 }
 
-/** After the move: a runc that was killed leaves its record of a container without processes. */
-export async function forget({ name }: Container): Promise<void> {
-  if (await isKnown(name)) await deleteContainer(name);
+/** After the move: a runc that was killed leaves its record of a container without processes, and Docker always. */
+export async function forget({ name, docker }: Container): Promise<void> {
+  if (docker) await removeContainer(name);
+  else if (await isKnown(name)) await deleteContainer(name);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { criu_network_lock_method } from '../../criu/index.js';
 import { RoamError } from '../../errors.js';
 import { RESTORE_LOG } from '../agent/tasks.js';
+import type { DockerOrder } from '../docker/restore.js';
 import { keepCriuLog } from '../logs.js';
 import { type Container, globalOptions } from './container.js';
 import { RUNC_LOG } from './dump.js';
@@ -16,6 +17,8 @@ export interface ContainerOrder {
   systemdCgroup: boolean;
   /** Processes that were stopped before the freeze, by their numbers inside. */
   stopped: number[];
+  /** It is one of Docker's. */
+  docker?: DockerOrder;
 }
 
 /** @param stopped pids of this host */
