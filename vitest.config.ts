@@ -6,14 +6,14 @@ const LAB_TEST_TIMEOUT = 240_000;
 const LAB_BOOT_TIMEOUT = 900_000;
 
 /** One lab for all files of a project: its clocks, addresses and ids belong to one test at a time. */
-const lab = (name: string, dir: string) => ({
+const lab = (name: string, dir: string, setup = 'global-setup') => ({
   test: {
     name,
     include: [`${dir}/*.lab.test.ts`],
     pool: 'forks' as const,
     fileParallelism: false,
     maxWorkers: 1,
-    globalSetup: ['test/lab/support/global-setup.ts'],
+    globalSetup: [`test/lab/support/${setup}.ts`],
     testTimeout: LAB_TEST_TIMEOUT,
     hookTimeout: LAB_BOOT_TIMEOUT,
   },
@@ -50,6 +50,7 @@ export default defineConfig({
       },
       lab('lab', 'test/lab'),
       lab('long', 'test/lab/long'),
+      lab('docker', 'test/lab/docker', 'docker-setup'),
       lab('soak', 'test/lab/soak'),
     ],
   },

@@ -1,6 +1,7 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
 // of sums. Steps: lint, unit, native, browser, prove, lab; and, only when named, long: more migrations in the lab,
-// faults: those of them that are broken off, and soak: a hundred of them in a row.
+// faults: those of them that are broken off, docker: those of containers of Docker, on nodes of their own, and soak: a
+// hundred of them in a row.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,9 +73,10 @@ const steps = {
   lab: () => vitest('lab'),
   long: () => vitest('long'),
   faults: () => vitest('long', 'test/lab/long/faults.lab.test.ts'),
+  docker: () => vitest('docker'),
   soak: () => vitest('soak'),
 };
-const ONLY_WHEN_NAMED = new Set(['long', 'faults', 'soak']);
+const ONLY_WHEN_NAMED = new Set(['long', 'faults', 'docker', 'soak']);
 
 const wanted = process.argv.slice(2);
 for (const name of wanted)

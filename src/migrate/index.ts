@@ -140,7 +140,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       await phases.run(
         'sync',
         hostname(),
-        async () => (await syncAll(checked.sync, to, ssh)) + ((await docker?.syncLayer()) ?? 0),
+        async () => (await syncAll(checked.sync, to, ssh)) + ((await docker?.sync()) ?? 0),
         (bytes) => `${bytes} bytes`,
       );
     const rounds = options.preCopy

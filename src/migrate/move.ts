@@ -69,8 +69,8 @@ export class Move {
       (error: MigrationError) => error,
     );
     // A network of its own has gone with the processes, and what was locked in it.
-    const isApart = (this.c.docker?.addresses.length ?? 0) > 0;
-    const locked = this.c.source.connections.length > 0 && !options.tcpClose && !isApart;
+    const isHere = !this.c.docker?.isApart;
+    const locked = this.c.source.connections.length > 0 && !options.tcpClose && isHere;
     const keepImages = options.keepImages ?? false;
     await phases.keepLogs();
     await phases.run('cleanup', options.to, () => cleanUp({ ...this.c, to: options.to, keepImages, locked }));
@@ -151,7 +151,7 @@ export class Move {
         const objects = frozenObjects(this.#frozen, (problem) => phases.warn(problem));
         // First: what is the same then need not be carried.
         this.#bytes += await syncAll(sync, to, options.ssh ?? ['ssh']);
-        this.#bytes += (await docker?.syncLayer()) ?? 0;
+        this.#bytes += (await docker?.sync()) ?? 0;
         this.#carried = await filesToCarry(
           this.#frozen.pids,
           missingFiles,

@@ -24,7 +24,9 @@ import type { AgentOp, AgentOps } from './protocol.js';
 import { PROTOCOL_VERSION } from './protocol.js';
 import { reach } from './reach.js';
 import { spaceAt } from './space.js';
+import { runAll, type Step } from './steps.js';
 import { survey } from './survey.js';
+
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
 
 type Args<Op extends AgentOp> = AgentOps[Op]['args'];
@@ -40,9 +42,9 @@ export class AgentSession {
   #resumed = false;
   #done = false;
   #keepImages = false;
-  #undo: { what: string; fn: () => Promise<void> }[] = [];
+  #undo: Step[] = [];
   /** What still has to end once the process runs here: locks, backups. */
-  #onFinish: { what: string; fn: () => Promise<void> }[] = [];
+  #onFinish: Step[] = [];
   #announced?: Promise<string | undefined>;
   #journal?: Journal;
 
@@ -255,13 +257,4 @@ export class AgentSession {
     await (warnings.length === 0 ? this.#journal?.remove() : this.#journal?.mark({ owner: undefined }));
     return warnings;
   }
-}
-
-/** Runs every step, whatever became of the others; what failed comes back in words. */
-async function runAll(steps: { what: string; fn: () => Promise<void> }[]): Promise<string[]> {
-  const warnings: string[] = [];
-  for (const { what, fn } of steps) {
-    await fn().catch((error: Error) => warnings.push(`${what}: ${error.message}`));
-  }
-  return warnings;
 }

@@ -1,6 +1,6 @@
 // The source's part in moving a container of Docker: what is made at the destination beforehand, and what the container
 // is loosened from in the freeze.
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import type { AgentClient } from '../agent/client.js';
 import type { Custody } from '../custody.js';
 import { syncPath } from '../sync.js';
@@ -15,7 +15,7 @@ import type { DockerOrder } from './restore.js';
 
 export class DockerMove {
   readonly #ties: Ties;
-  #layerSent = false;
+  readonly #sent = new Set<string>();
 
   private constructor(
     private readonly container: DockerContainer,
@@ -45,21 +45,32 @@ export class DockerMove {
     return new DockerMove(container, created, options);
   }
 
-  /** Brings what the container has written to the same layer there. @returns bytes sent */
-  async syncLayer(): Promise<number> {
-    const { upper } = this.container;
-    const place = this.created.upper;
-    if (upper === undefined || place === undefined) return 0;
-    // Most containers write nothing outside their volumes; one that has removed everything again must be looked at.
-    if (!this.#layerSent && (await readdir(upper)).length === 0) return 0;
-    this.#layerSent = true;
+  /** Brings what the container has written and printed to the same places there. @returns bytes sent */
+  async sync(): Promise<number> {
     const { to, ssh = ['ssh'] } = this.options;
-    return syncPath(upper, to, ssh, place);
+    const { upper, inspected } = this.container;
+    let bytes = 0;
+    for (const [here, there] of [
+      [upper, this.created.upper],
+      [inspected.LogPath, this.created.log],
+    ]) {
+      if (!here || !there) continue;
+      // Most containers write nothing outside their volumes; one that has removed everything again must be looked at.
+      if (!this.#sent.has(here) && (await isEmpty(here))) continue;
+      this.#sent.add(here);
+      bytes += await syncPath(here, to, ssh, there);
+    }
+    return bytes;
   }
 
-  /** Addresses that are given up; empty: it is on no network of its own. */
+  /** Addresses that are given up. */
   get addresses(): string[] {
     return this.container.addresses;
+  }
+
+  /** It has a network namespace of its own, which ends with it. */
+  get isApart(): boolean {
+    return this.container.networks.length > 0;
   }
 
   async leave(custody: Custody): Promise<void> {
@@ -72,7 +83,11 @@ export class DockerMove {
   }
 
   order(connections: TcpEnds[]): DockerOrder {
-    const isApart = this.container.networks.length > 0;
-    return { id: this.created.id, connections: isApart ? connections : [] };
+    return { id: this.created.id, connections: this.isApart ? connections : [] };
   }
+}
+
+async function isEmpty(path: string): Promise<boolean> {
+  const found = await stat(path);
+  return found.isDirectory() ? (await readdir(path)).length === 0 : found.size === 0;
 }

@@ -52,13 +52,23 @@ export interface CreatedContainer {
   id: string;
   /** Its writable layer. */
   upper?: string;
+  /** Where the daemon will look for what it has printed so far, when it starts. */
+  log?: string;
   warnings: string[];
 }
 
 export async function createContainer(name: string, body: CreateBody): Promise<CreatedContainer> {
   const path = `/containers/create?name=${encodeURIComponent(name)}`;
   const { Id, Warnings } = await docker<{ Id: string; Warnings: string[] | null }>('POST', path, body);
-  const { GraphDriver } = await docker<Inspected>('GET', `/containers/${Id}/json`);
+  const { GraphDriver, HostConfig } = await docker<Inspected>('GET', `/containers/${Id}/json`);
+  const { DockerRootDir } = await dockerInfo();
   const upper = GraphDriver.Data?.UpperDir;
-  return { id: Id, ...(upper ? { upper } : {}), warnings: Warnings ?? [] };
+  // The one whose files need nothing but to be there.
+  const isFile = HostConfig.LogConfig?.Type === 'json-file';
+  return {
+    id: Id,
+    ...(upper ? { upper } : {}),
+    ...(isFile ? { log: `${DockerRootDir}/containers/${Id}/${Id}-json.log` } : {}),
+    warnings: Warnings ?? [],
+  };
 }

@@ -13,6 +13,7 @@ export interface Endpoint {
 
 export interface HostConfig {
   NetworkMode: string;
+  LogConfig?: { Type: string };
   Runtime: string;
   AutoRemove: boolean;
   RestartPolicy?: { Name: string; MaximumRetryCount?: number };
@@ -27,6 +28,8 @@ export interface Inspected {
   Name: string;
   /** Id of the image. */
   Image: string;
+  /** Where its output is kept, if in a file. */
+  LogPath?: string;
   State: { Running: boolean; Paused: boolean; Status: string; Pid: number };
   Config: { Image: string; Hostname: string; Tty: boolean; [other: string]: unknown };
   HostConfig: HostConfig;

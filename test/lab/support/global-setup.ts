@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { Lab } from '../../../dist/lab/index.js';
+import { Lab, type LabOptions } from '../../../dist/lab/index.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -10,9 +10,9 @@ declare module 'vitest' {
 
 /**
  * Boots the one lab of the run. It ends with this process, or with the teardown.
- * ROAM_TEST_LAB names a running lab with nodes a, b and c to use instead, and to leave running.
+ * ROAM_TEST_LAB names a running lab with the same nodes to use instead, and to leave running.
  */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function bootLab(project: TestProject, options: LabOptions): Promise<() => Promise<void>> {
   const running = process.env.ROAM_TEST_LAB;
   if (running) {
     await Lab.attach(running);
@@ -22,9 +22,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const name = `test-${process.pid}`;
   const lab = await Lab.up({
     name,
-    nodes: ['a', 'b', 'c'],
+    ...options,
     onProgress: (message: string) => console.log(`lab: ${message}`),
   });
   project.provide('lab', name);
   return () => lab.down();
 }
+
+export default (project: TestProject) => bootLab(project, { nodes: ['a', 'b', 'c'] });

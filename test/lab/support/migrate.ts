@@ -20,7 +20,7 @@ export interface MigrateFailure {
 }
 
 /** A pid, or a name such as `runc:web`. */
-type Target = number | `runc:${string}`;
+type Target = number | `runc:${string}` | `docker:${string}`;
 
 async function roam(
   command: 'migrate' | 'check',
@@ -33,7 +33,7 @@ async function roam(
   const { exitCode, stdout, stderr } = await (await node(from)).exec(argv, {
     reject: false,
     // A container's files go along twice.
-    timeout: typeof target === 'number' ? 150_000 : 240_000,
+    timeout: typeof target === 'number' ? 150_000 : String(target).startsWith('runc:') ? 240_000 : 480_000,
   });
   try {
     return { exitCode, answer: JSON.parse(stdout), stderr };
