@@ -84,7 +84,7 @@ pack roam-rdma-dkms all
 
 make -s -C "$root/native/criu-plugin" install OUT="$work/plugin" DESTDIR="$work/roam-rdma-criu-plugin"
 strip --strip-unneeded "$work/roam-rdma-criu-plugin/usr/lib/criu/roam_rdma_plugin.so"
-mkdir -p "$work/debian"
+mkdir -p "$work/debian" "$work/roam-rdma-criu-plugin/DEBIAN"
 : >"$work/debian/control"
 depends=$(cd "$work" && dpkg-shlibdeps -O roam-rdma-criu-plugin/usr/lib/criu/roam_rdma_plugin.so | sed 's/^shlibs:Depends=//')
 control roam-rdma-criu-plugin "$(dpkg --print-architecture)" "criu (>= 4), $depends" roam-rdma-dkms \

@@ -12,6 +12,7 @@
 
 #include "rxe.h"
 #include "roam_rxe.h"
+#include "rxe_migrate_compat.h"
 
 #define RXE_MIGR_VERSION	"0.1.0"
 

@@ -19,7 +19,7 @@ void rxe_migr_hold_begin(struct rxe_qp *qp)
 	unsigned long delay = msecs_to_jiffies(READ_ONCE(rxe_migr_max_hold));
 
 	WRITE_ONCE(qp->migr.hold_until, jiffies + delay);
-	mod_delayed_work(system_unbound_wq, &qp->migr.hold_work, delay);
+	mod_delayed_work(RXE_MIGR_WQ, &qp->migr.hold_work, delay);
 }
 
 /*
@@ -115,7 +115,7 @@ void rxe_migr_hold_work(struct work_struct *work)
 
 	/* A stop holds the mutex while it waits for this work. */
 	if (!mutex_trylock(&qp->migr.mutex)) {
-		queue_delayed_work(system_unbound_wq, &qp->migr.hold_work, 1);
+		queue_delayed_work(RXE_MIGR_WQ, &qp->migr.hold_work, 1);
 		return;
 	}
 
@@ -124,7 +124,7 @@ void rxe_migr_hold_work(struct work_struct *work)
 	/* RESUME starts the clock of a stopped QP anew */
 	if (flags & RXE_MIGR_WAITING && !(flags & ROAM_RXE_STOPPED)) {
 		if (left > 0)
-			queue_delayed_work(system_unbound_wq, &qp->migr.hold_work, left);
+			queue_delayed_work(RXE_MIGR_WQ, &qp->migr.hold_work, left);
 		else
 			rxe_migr_give_up(qp);
 	}

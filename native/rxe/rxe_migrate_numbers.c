@@ -246,7 +246,7 @@ int rxe_migr_pin(struct rxe_ucontext *uc)
 	}
 
 	INIT_WORK_ONSTACK(&job.work, rxe_migr_pin_work);
-	queue_work(system_unbound_wq, &job.work);
+	queue_work(RXE_MIGR_WQ, &job.work);
 	flush_work(&job.work);
 	destroy_work_on_stack(&job.work);
 

@@ -12,7 +12,6 @@
 
 #include "rxe.h"
 #include "rxe_migrate.h"
-#include "rxe_migrate_compat.h"
 
 #define RXE_MIGR_TTL		64
 

@@ -203,7 +203,7 @@ int rxe_migr_resume_qp(struct rxe_qp *qp)
 		qp->migr.resume_tries = 0;
 		rxe_migr_set(qp, ROAM_RXE_STOPPED, ROAM_RXE_RESUMING);
 		rxe_migr_hold_begin(qp);
-		queue_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
+		queue_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work, 0);
 	} else {
 		/* UC and UD go on with the next packet: nobody sends again */
 		rxe_migr_await_sources(qp);
@@ -229,7 +229,7 @@ void rxe_migr_resume_work(struct work_struct *work)
 
 	/* A stop holds the mutex while it waits for this work. */
 	if (!mutex_trylock(&qp->migr.mutex)) {
-		queue_delayed_work(system_unbound_wq, &qp->migr.resume_work, 1);
+		queue_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work, 1);
 		return;
 	}
 
@@ -245,7 +245,7 @@ void rxe_migr_resume_work(struct work_struct *work)
 		rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
 
 	delay = RXE_MIGR_RESUME_FIRST << min(qp->migr.resume_tries++, 10U);
-	queue_delayed_work(system_unbound_wq, &qp->migr.resume_work,
+	queue_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work,
 			   min_t(unsigned long, delay, RXE_MIGR_RESUME_LAST));
 out:
 	mutex_unlock(&qp->migr.mutex);
@@ -301,7 +301,7 @@ static void rxe_migr_set_peer(struct rxe_qp *qp, const struct rxe_migr_news *new
 
 	/* what this end has said itself went to where the peer was */
 	if (elsewhere && qp->migr.flags & ROAM_RXE_RESUMING)
-		mod_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
+		mod_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work, 0);
 }
 
 /* PSNs that the READs among the posted requests take; the ring is the application's to spoil. */

@@ -219,7 +219,7 @@ static void rxe_migr_rcv_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 		ether_addr_copy(news->smac, eth_hdr(skb)->h_source);
 	else
 		eth_zero_addr(news->smac);
-	queue_work(system_unbound_wq, &qp->migr.news_work);
+	queue_work(RXE_MIGR_WQ, &qp->migr.news_work);
 out:
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 }
