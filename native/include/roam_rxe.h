@@ -9,7 +9,7 @@
  * is as good as one's own.  Every method takes exactly the attributes listed
  * beside it; all structs are little endian, naturally aligned, without holes.
  *
- * Permission: STOP, RESUME, CHECK, LIST, WATCH and READY on the caller's own
+ * Permission: STOP, RESUME, GREET, CHECK, LIST, WATCH and READY on the caller's own
  * context need nothing; whole-device scope, DUMP, IDENTIFY, ANNOUNCE, TRACK,
  * RESERVE, RESTORE_* and PIN need CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user
  * namespace.
@@ -19,9 +19,9 @@
 
 #include <linux/types.h>
 
-#define ROAM_RXE_ABI_VERSION	5
+#define ROAM_RXE_ABI_VERSION	6
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
-#define ROAM_RXE_DUMP_VERSION	5
+#define ROAM_RXE_DUMP_VERSION	6
 
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
@@ -34,6 +34,7 @@ enum roam_rxe_object {
 	ROAM_RXE_OBJECT_TRACK,		/* enum roam_rxe_track_method */
 	ROAM_RXE_OBJECT_HOLD,		/* enum roam_rxe_hold_method */
 	ROAM_RXE_OBJECT_RESTORE_MORE,	/* enum roam_rxe_restore_more_method */
+	ROAM_RXE_OBJECT_GREET,		/* enum roam_rxe_greet_method */
 };
 
 enum roam_rxe_method {
@@ -80,6 +81,14 @@ enum roam_rxe_track_method {
 
 enum roam_rxe_hold_method {
 	ROAM_RXE_METHOD_RESERVE = ROAM_RXE_NS,	/* REQ: roam_rxe_buf (roam_rxe_reservation[]) */
+};
+
+enum roam_rxe_greet_method {
+	/*
+	 * Asks the peers that are not known to understand the protocol, once;
+	 * LIST tells a moment later who has answered.  STOP does it too.
+	 */
+	ROAM_RXE_METHOD_GREET = ROAM_RXE_NS,	/* REQ: roam_rxe_scope */
 };
 
 enum roam_rxe_attr {
@@ -150,7 +159,12 @@ struct roam_rxe_qp_info {	/* LIST */
 	__u8  dgid[16];
 	__u32 uobject;		/* uverbs handle, ~0 for kernel QPs */
 	__u32 epoch;		/* counts this QP's stops */
+	__u32 peer_aware;	/* the peer understands NAK-stopped and Resume */
+	__u32 rnr_timer;	/* that it is told meanwhile if not: encoded as in the AETH; or ROAM_RXE_NO_RNR */
 };
+
+/* An RNR NAK would end the peer: it is not answered at all. */
+#define ROAM_RXE_NO_RNR		32
 
 enum roam_rxe_type {
 	ROAM_RXE_T_CTX = 1,
@@ -235,9 +249,14 @@ struct roam_rxe_reservation {
 	__u32 peer_qpn;
 	__u32 epoch;		/* of the stop, as LIST tells it while the QP is stopped */
 	__u32 hold_ms;		/* up to a day; 0: cancelled */
+	__u32 psn, msn;		/* resp_psn, msn, rnr_timer of LIST */
+	__u32 rnr_timer;
+	__u32 flags;		/* ROAM_RXE_PEER_AWARE */
 	__u8  peer_gid[16];
 	__u8  forward[16];	/* where the QP will be; zeros: not known */
 };
+
+#define ROAM_RXE_PEER_AWARE	(1U << 0)	/* peer_aware of LIST */
 
 /* ---- dump: one roam_rxe_dump_hdr, then records, each 8-byte aligned ---- */
 
@@ -405,6 +424,8 @@ struct roam_rxe_qp {
 	__u32 peer_epoch;	/* the last one that the peer's Resume told */
 	__u32 nak_epoch;	/* 24 bits, of the stop that the peer's NAK-stopped told, while PAUSED */
 	__u32 srq;		/* uverbs handle; ~0: none, and an rq of its own */
+	__u32 peer_aware;	/* as in LIST */
+	__u32 reserved;
 	struct roam_rxe_queue sq, rq;
 	/* roam_rxe_res[res_count], recv_wqe_len bytes (padded to 8),
 	 * sq.buf_size bytes (padded to 8), rq.buf_size bytes */

@@ -121,6 +121,13 @@ int rxe_client_resume(int fd, uint32_t qpn, uint32_t flags)
 	return run_request(fd, ROAM_RXE_OBJECT_MIGR, ROAM_RXE_METHOD_RESUME, &scope, sizeof(scope));
 }
 
+int rxe_client_greet(int fd, uint32_t qpn, uint32_t flags)
+{
+	struct roam_rxe_scope scope = { .qpn = qpn, .flags = flags };
+
+	return run_request(fd, ROAM_RXE_OBJECT_GREET, ROAM_RXE_METHOD_GREET, &scope, sizeof(scope));
+}
+
 int rxe_client_reserve(int fd, const struct roam_rxe_reservation *list, size_t count)
 {
 	struct roam_rxe_buf req = { .addr = (uintptr_t)list, .len = count * sizeof(*list) };

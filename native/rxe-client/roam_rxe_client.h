@@ -38,6 +38,7 @@ int rxe_client_check(int fd, struct roam_rxe_unsupported **out, size_t *count);
 /* qpn 0: every QP of the context. flags: 0 or ROAM_RXE_WHOLE_DEVICE. */
 int rxe_client_stop(int fd, uint32_t qpn, uint32_t flags);
 int rxe_client_resume(int fd, uint32_t qpn, uint32_t flags);
+int rxe_client_greet(int fd, uint32_t qpn, uint32_t flags);
 
 /* Somebody answers for QPs while they are nowhere; hold_ms 0 cancels. */
 int rxe_client_reserve(int fd, const struct roam_rxe_reservation *list, size_t count);

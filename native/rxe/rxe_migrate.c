@@ -309,6 +309,10 @@ void rxe_migr_qp_reset_end(struct rxe_qp *qp)
 		   ~(unsigned long)(ROAM_RXE_PAUSED | ROAM_RXE_RESUMING));
 	qp->migr.peer_epoch = 0;
 	qp->migr.nak_epoch = 0;
+	qp->migr.aware = false;
+	qp->migr.unsaid = false;
+	qp->migr.nonce = 0;
+	qp->migr.asked = 0;
 	qp->migr.news.pending = false;
 	qp->migr.answer.pending = false;
 	spin_unlock_irqrestore(&qp->migr.lock, irq);

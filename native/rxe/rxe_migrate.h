@@ -22,9 +22,6 @@
 /* RC opcodes that IBTA leaves unassigned; MigrOS's numbers. */
 #define IB_OPCODE_RC_ROAM_PAUSE		0x18
 #define IB_OPCODE_RC_ROAM_RESUME	0x19
-/* AETH syndrome: a NAK code that IBTA reserves. */
-#define AETH_NAK_STOPPED		0x65
-
 /* In migr.flags beside enum roam_rxe_state: no task may touch the QP now. */
 #define RXE_MIGR_HOLD			(1U << 31)
 #define RXE_MIGR_STATES			(ROAM_RXE_STOPPED | ROAM_RXE_PAUSED | \
@@ -43,11 +40,27 @@ struct rxe_migr_resume {
 	__be64	tag;		/* rxe_migrate_auth.c; 0: no key */
 };
 
+/*
+ * What follows the AETH of an RNR NAK, network byte order. Others than us take
+ * it for the RNR NAK that it is.
+ */
+struct rxe_migr_note {
+	u8	version;
+	u8	type;		/* RXE_MIGR_NAK, RXE_MIGR_HELLO */
+	__be16	magic;
+	__be32	epoch;
+	__be64	nonce;		/* of a greeting, to be given back */
+	__be64	tag;		/* rxe_migrate_auth.c; 0: no key */
+};
+
 enum {
 	RXE_MIGR_WIRE_VERSION	= 2,
+	RXE_MIGR_NOTE_MAGIC	= 0x524d,
 	RXE_MIGR_RESUME		= 1,
 	RXE_MIGR_RESUMED	= 2,
-	RXE_MIGR_NAK		= 3,		/* NAK-stopped, to the tag alone */
+	RXE_MIGR_NAK		= 3,		/* NAK-stopped */
+	RXE_MIGR_HELLO		= 4,
+	RXE_MIGR_AWARE		= 5,		/* its answer; the PSNs are the nonce */
 	RXE_MIGR_NO_REQUESTER	= 1 << 0,	/* in RTR: comp_psn means nothing yet */
 	RXE_MIGR_MAX_HOPS	= 8,
 };
@@ -99,6 +112,7 @@ int rxe_migr_pin(struct rxe_ucontext *uc);
 int rxe_migr_adopt_file(struct rxe_ucontext *uc, int fd);
 
 /* rxe_migrate_state.c: stop and resume */
+bool rxe_migr_connected(struct rxe_qp *qp);
 u32 rxe_migr_expected_psn(struct rxe_qp *qp);
 void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);
@@ -109,6 +123,18 @@ int rxe_migr_stop_qp(struct rxe_qp *qp);
 int rxe_migr_resume_qp(struct rxe_qp *qp);
 void rxe_migr_resume_work(struct work_struct *work);
 void rxe_migr_news_work(struct work_struct *work);
+
+/* rxe_migrate_greet.c: what kind of peer it is */
+u32 rxe_migr_rnr_timer(const struct rxe_qp *qp);
+unsigned long rxe_migr_rnr_pause(u32 timer);
+void rxe_migr_learn(struct rxe_qp *qp);
+void rxe_migr_greet(struct rxe_qp *qp);
+int rxe_migr_greet_qp(struct rxe_qp *qp);
+void rxe_migr_rcv_greeting(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
+			   const struct sk_buff *skb);
+bool rxe_migr_rcv_early_greeting(struct rxe_pkt_info *pkt, struct sk_buff *skb);
+void rxe_migr_answer_greeting(struct rxe_qp *qp);
+void rxe_migr_rcv_aware(struct rxe_qp *qp, const struct rxe_migr_resume *msg);
 
 /* rxe_migrate_path.c: address vectors after a move */
 void rxe_migr_refresh_peer(struct rxe_dev *rxe, struct rxe_av *av);
@@ -139,7 +165,8 @@ void rxe_migr_track_mr(struct rxe_dev *rxe, struct rxe_mr *mr);
 /* rxe_migrate_auth.c: who may say so */
 u64 rxe_migr_key_id(void);
 u64 rxe_migr_tag_resume(const struct rxe_migr_resume *msg, const struct rxe_migr_way *way);
-u64 rxe_migr_tag_nak(u32 psn, u32 epoch, const struct rxe_migr_way *way);
+u64 rxe_migr_tag_note(const struct rxe_migr_note *note, u32 psn,
+		      const struct rxe_migr_way *way);
 bool rxe_migr_tag_ok(struct rxe_dev *rxe, u64 tag, u64 expected);
 int rxe_migr_proc_key(const struct ctl_table *table, int write, void *buffer,
 		      size_t *lenp, loff_t *ppos);
@@ -149,16 +176,20 @@ int rxe_migr_proc_key_id(const struct ctl_table *table, int write, void *buffer,
 /* rxe_migrate_packet.c: packets without a QP */
 void rxe_migr_addresses(const struct sk_buff *skb, struct in6_addr *saddr,
 			struct in6_addr *daddr);
-void rxe_migr_emit_nak(struct rxe_dev *rxe, struct net_device *ndev,
-		       const struct rxe_migr_way *way, u32 psn, u32 epoch);
-void rxe_migr_emit_resume(struct rxe_dev *rxe, struct net_device *ndev,
+bool rxe_migr_emit_nak(struct rxe_dev *rxe, struct net_device *ndev,
+		       const struct rxe_migr_way *way, u32 psn, u32 epoch,
+		       u32 timer, u32 msn);
+bool rxe_migr_emit_resume(struct rxe_dev *rxe, struct net_device *ndev,
 			  const struct rxe_migr_way *way, struct rxe_migr_resume *msg);
 
 /* rxe_migrate_wire.c: packets */
 bool rxe_migr_resume_ok(struct rxe_pkt_info *pkt, const struct sk_buff *skb,
 			u32 from_qpn, u32 to_qpn);
+bool rxe_migr_note_ok(struct rxe_pkt_info *pkt, const struct rxe_migr_way *way);
 bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb);
-int rxe_migr_send_nak(struct rxe_qp *qp, u32 psn);
+struct rxe_migr_way rxe_migr_way_to_peer(struct rxe_qp *qp);
+int rxe_migr_send_note(struct rxe_qp *qp, u8 type, u32 psn, u64 nonce);
+int rxe_migr_send_aware(struct rxe_qp *qp, u64 nonce);
 int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch);
 int rxe_migr_receive_stopped(struct rxe_qp *qp);
 void rxe_migr_drop_responses(struct rxe_qp *qp);
@@ -234,12 +265,32 @@ static inline bool rxe_migr_is_resume(struct rxe_pkt_info *pkt)
 	return unlikely(pkt->opcode == IB_OPCODE_RC_ROAM_RESUME);
 }
 
+static inline bool rxe_migr_is_rnr(struct rxe_pkt_info *pkt)
+{
+	return unlikely(pkt->opcode == IB_OPCODE_RC_ACKNOWLEDGE &&
+			(aeth_syn(pkt) & AETH_TYPE_MASK) == AETH_RNR_NAK);
+}
+
+/* NULL: an RNR NAK like any other. */
+static inline const struct rxe_migr_note *rxe_migr_note_of(struct rxe_pkt_info *pkt)
+{
+	const struct rxe_migr_note *note = payload_addr(pkt);
+
+	if (payload_size(pkt) < sizeof(*note) || note->version != RXE_MIGR_WIRE_VERSION ||
+	    note->magic != cpu_to_be16(RXE_MIGR_NOTE_MAGIC))
+		return NULL;
+	return note;
+}
+
+static inline u64 rxe_migr_nonce_of(const struct rxe_migr_resume *msg)
+{
+	return (u64)be32_to_cpu(msg->comp_psn) << 32 | be32_to_cpu(msg->resp_psn);
+}
+
 /* True: the packet was ours and is consumed. */
 static inline bool rxe_migr_rcv_hook(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 {
-	if (likely(pkt->opcode != IB_OPCODE_RC_ROAM_RESUME &&
-		   (pkt->opcode != IB_OPCODE_RC_ACKNOWLEDGE ||
-		    aeth_syn(pkt) != AETH_NAK_STOPPED)))
+	if (likely(!rxe_migr_is_resume(pkt) && !rxe_migr_is_rnr(pkt)))
 		return false;
 
 	return rxe_migr_rcv(pkt, skb);
@@ -248,7 +299,7 @@ static inline bool rxe_migr_rcv_hook(struct rxe_pkt_info *pkt, struct sk_buff *s
 /* The packet is about to be dropped, because no QP takes it. */
 static inline void rxe_migr_drop_hook(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 {
-	if (!xa_empty(&pkt->rxe->migr.reserved))
+	if (rxe_migr_is_rnr(pkt) || !xa_empty(&pkt->rxe->migr.reserved))
 		rxe_migr_no_qp(pkt, skb);
 }
 

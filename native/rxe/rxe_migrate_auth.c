@@ -27,7 +27,8 @@ struct rxe_migr_tagged {
 	__be32	epoch;
 	__be32	psn;		/* Resume, Resumed: comp_psn */
 	__be32	resp_psn;
-	u8	origin[16], saddr[16], daddr[16];
+	u8	origin[16];	/* of a note: its nonce */
+	u8	saddr[16], daddr[16];
 } __aligned(SIPHASH_ALIGNMENT);
 
 static_assert(sizeof(struct rxe_migr_tagged) == 72);
@@ -77,16 +78,18 @@ u64 rxe_migr_tag_resume(const struct rxe_migr_resume *msg, const struct rxe_migr
 	return rxe_migr_hash(&t);
 }
 
-u64 rxe_migr_tag_nak(u32 psn, u32 epoch, const struct rxe_migr_way *way)
+u64 rxe_migr_tag_note(const struct rxe_migr_note *note, u32 psn,
+		      const struct rxe_migr_way *way)
 {
 	struct rxe_migr_tagged t = {
-		.type = RXE_MIGR_NAK,
+		.type = note->type,
 		.from_qpn = cpu_to_be32(way->from_qpn),
 		.to_qpn = cpu_to_be32(way->to_qpn),
-		.epoch = cpu_to_be32(epoch & AETH_MSN_MASK),
+		.epoch = note->epoch,
 		.psn = cpu_to_be32(psn & BTH_PSN_MASK),
 	};
 
+	memcpy(t.origin, &note->nonce, sizeof(note->nonce));
 	memcpy(t.saddr, &way->saddr, sizeof(t.saddr));
 	memcpy(t.daddr, &way->daddr, sizeof(t.daddr));
 	return rxe_migr_hash(&t);

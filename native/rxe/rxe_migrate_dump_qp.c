@@ -147,6 +147,7 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 		.epoch = qp->migr.epoch,
 		.peer_epoch = qp->migr.peer_epoch,
 		.nak_epoch = qp->migr.nak_epoch,
+		.peer_aware = qp->migr.aware,
 		.srq = qp->srq ? qp->ibqp.srq->uobject->uevent.uobject.id : ~0U,
 	};
 	size_t start = buf->len;
@@ -196,6 +197,8 @@ static void rxe_migr_list_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 		.msn = qp->resp.msn,
 		.uobject = uqp ? uqp->uevent.uobject.id : ~0U,
 		.epoch = READ_ONCE(qp->migr.epoch),
+		.peer_aware = READ_ONCE(qp->migr.aware),
+		.rnr_timer = rxe_migr_rnr_timer(qp),
 	};
 
 	rxe_migr_gid(d.sgid, &qp->pri_av, true);

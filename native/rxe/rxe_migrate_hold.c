@@ -92,6 +92,7 @@ static void rxe_migr_give_up(struct rxe_qp *qp)
 	timer_delete_sync(&qp->retrans_timer);
 	timer_delete_sync(&qp->rnr_nak_timer);
 	qp->req.wait_for_rnr_timer = 0;
+	qp->migr.unsaid = false;
 	fails = rxe_migr_fail_oldest(qp);
 	rxe_migr_thaw(qp);
 	if (fails) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Packets that are sent without a QP, on behalf of one that has left: the
- * answer NAK-stopped, and a Resume that is sent on. Softirq, or a task of a QP.
+ * answers NAK-stopped and Aware, and a Resume that is sent on. Softirq, or a task of a QP.
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -159,23 +159,27 @@ static bool rxe_migr_emit(struct rxe_dev *rxe, struct net_device *ndev,
 	return true;
 }
 
-void rxe_migr_emit_nak(struct rxe_dev *rxe, struct net_device *ndev,
-		       const struct rxe_migr_way *way, u32 psn, u32 epoch)
+bool rxe_migr_emit_nak(struct rxe_dev *rxe, struct net_device *ndev,
+		       const struct rxe_migr_way *way, u32 psn, u32 epoch,
+		       u32 timer, u32 msn)
 {
-	u64 tag = rxe_migr_tag_nak(psn, epoch, way);
-	__be64 payload = cpu_to_be64(tag);
+	struct rxe_migr_note note = {
+		.version = RXE_MIGR_WIRE_VERSION,
+		.type = RXE_MIGR_NAK,
+		.magic = cpu_to_be16(RXE_MIGR_NOTE_MAGIC),
+		.epoch = cpu_to_be32(epoch),
+	};
 
-	if (rxe_migr_emit(rxe, ndev, way, IB_OPCODE_RC_ACKNOWLEDGE, psn,
-			  AETH_NAK_STOPPED, epoch, &payload, tag ? sizeof(payload) : 0))
-		atomic64_inc(&rxe->migr.nak_sent);
+	note.tag = cpu_to_be64(rxe_migr_tag_note(&note, psn, way));
+	return rxe_migr_emit(rxe, ndev, way, IB_OPCODE_RC_ACKNOWLEDGE, psn,
+			     AETH_RNR_NAK | timer, msn, &note, sizeof(note));
 }
 
-void rxe_migr_emit_resume(struct rxe_dev *rxe, struct net_device *ndev,
+bool rxe_migr_emit_resume(struct rxe_dev *rxe, struct net_device *ndev,
 			  const struct rxe_migr_way *way, struct rxe_migr_resume *msg)
 {
 	msg->tag = cpu_to_be64(rxe_migr_tag_resume(msg, way));
-	if (rxe_migr_emit(rxe, ndev, way, IB_OPCODE_RC_ROAM_RESUME,
-			  be32_to_cpu(msg->comp_psn) & BTH_PSN_MASK, 0,
-			  be32_to_cpu(msg->epoch) & AETH_MSN_MASK, msg, sizeof(*msg)))
-		atomic64_inc(&rxe->migr.forwarded);
+	return rxe_migr_emit(rxe, ndev, way, IB_OPCODE_RC_ROAM_RESUME,
+			     be32_to_cpu(msg->comp_psn) & BTH_PSN_MASK, 0,
+			     be32_to_cpu(msg->epoch) & AETH_MSN_MASK, msg, sizeof(*msg));
 }

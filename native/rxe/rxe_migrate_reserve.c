@@ -21,7 +21,11 @@ struct rxe_migr_reserved {
 	struct rcu_head		rcu;
 	u32			qpn;
 	u32			peer_qpn;
-	u32			epoch;		/* 24 bits */
+	u32			epoch;
+	u32			psn;		/* that it expects */
+	u32			msn;
+	u32			timer;		/* for an unaware peer; ROAM_RXE_NO_RNR */
+	bool			aware;
 	struct in6_addr		peer;		/* IPv4-mapped for IPv4 */
 	struct in6_addr		forward;	/* any: not known */
 	unsigned long		until;
@@ -105,7 +109,7 @@ static void rxe_migr_pause_local(struct rxe_dev *rxe,
 	    (qp_state(qp) == IB_QPS_RTS || qp_state(qp) == IB_QPS_SQD) &&
 	    qp->attr.dest_qp_num == r->qpn && rxe_migr_own_gid_is(qp, &r->peer) &&
 	    !(READ_ONCE(qp->migr.flags) & ROAM_RXE_STOPPED))
-		rxe_migr_pause(qp, r->epoch);
+		rxe_migr_pause(qp, r->epoch & AETH_MSN_MASK);
 	rxe_put(qp);
 }
 
@@ -132,13 +136,49 @@ static void rxe_migr_answer(struct rxe_pkt_info *req, struct sk_buff *skb,
 			    const struct rxe_migr_reserved *r)
 {
 	struct rxe_migr_way back = { .from_qpn = r->qpn, .to_qpn = r->peer_qpn };
+	u32 timer = r->timer;
+	u32 psn = req->psn;
 
+	if (timer == ROAM_RXE_NO_RNR) {
+		if (!r->aware)
+			return;
+		timer = IB_RNR_TIMER_655_36;
+	}
+	/* as a stopped QP: what it has not got must not be acknowledged */
+	if (psn_compare(psn, r->psn) > 0)
+		psn = r->psn;
 	if (req->mask & RXE_LOOPBACK_MASK) {
 		rxe_migr_pause_local(req->rxe, r);
 		return;
 	}
 	rxe_migr_addresses(skb, &back.daddr, &back.saddr);
-	rxe_migr_emit_nak(req->rxe, skb->dev, &back, req->psn, r->epoch);
+	if (rxe_migr_emit_nak(req->rxe, skb->dev, &back, psn, r->epoch, timer, r->msn))
+		atomic64_inc(&req->rxe->migr.nak_sent);
+}
+
+/* The peer asks what kind of end it has. */
+static void rxe_migr_answer_hello(struct rxe_pkt_info *pkt, struct sk_buff *skb,
+				  const struct rxe_migr_reserved *r)
+{
+	struct rxe_migr_way there = { .from_qpn = r->peer_qpn, .to_qpn = r->qpn };
+	struct rxe_migr_way back = { .from_qpn = r->qpn, .to_qpn = r->peer_qpn };
+	u64 nonce = be64_to_cpu(rxe_migr_note_of(pkt)->nonce);
+	struct rxe_migr_resume msg = {
+		.version = RXE_MIGR_WIRE_VERSION,
+		.type = RXE_MIGR_AWARE,
+		.comp_psn = cpu_to_be32(upper_32_bits(nonce)),
+		.resp_psn = cpu_to_be32(lower_32_bits(nonce)),
+	};
+
+	if (pkt->mask & RXE_LOOPBACK_MASK)
+		return;
+	rxe_migr_addresses(skb, &there.saddr, &there.daddr);
+	if (!rxe_migr_note_ok(pkt, &there))
+		return;
+	back.saddr = there.daddr;
+	back.daddr = there.saddr;
+	memcpy(msg.origin, &back.saddr, sizeof(msg.origin));
+	rxe_migr_emit_resume(pkt->rxe, skb->dev, &back, &msg);
 }
 
 /* The sender's own address stays in it, and is what its receiver learns. */
@@ -158,7 +198,17 @@ static void rxe_migr_forward(struct rxe_pkt_info *pkt, struct sk_buff *skb,
 	    ipv6_addr_equal(&on.saddr, &on.daddr))
 		return;
 	msg.hops++;
-	rxe_migr_emit_resume(pkt->rxe, skb->dev, &on, &msg);
+	if (rxe_migr_emit_resume(pkt->rxe, skb->dev, &on, &msg))
+		atomic64_inc(&pkt->rxe->migr.forwarded);
+}
+
+/* A burst of requests is one question. */
+static bool rxe_migr_answer_due(struct rxe_migr_reserved *r, unsigned long now)
+{
+	unsigned long last = READ_ONCE(r->answered);
+	unsigned long gap = r->aware ? 1 : max(1UL, rxe_migr_rnr_pause(r->timer));
+
+	return !time_before(now, last + gap) && cmpxchg(&r->answered, last, now) == last;
 }
 
 /* A packet that no QP takes. Softirq, or a task of a QP of this device. */
@@ -170,9 +220,17 @@ void rxe_migr_no_qp(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 	unsigned long now = jiffies;
 	struct in6_addr from, to;
 	u32 qpn = bth_qpn(pkt);
+	bool hello = false;
 
-	if ((pkt->opcode & 0xe0) != IB_OPCODE_RC || !(pkt->mask & RXE_REQ_MASK))
+	if (rxe_migr_is_rnr(pkt)) {
+		const struct rxe_migr_note *note = rxe_migr_note_of(pkt);
+
+		hello = note && note->type == RXE_MIGR_HELLO;
+		if (!hello || rxe_migr_rcv_early_greeting(pkt, skb))
+			return;
+	} else if ((pkt->opcode & 0xe0) != IB_OPCODE_RC || !(pkt->mask & RXE_REQ_MASK)) {
 		return;
+	}
 
 	rcu_read_lock();
 	r = xa_load(&rxe->migr.reserved, qpn);
@@ -190,8 +248,9 @@ void rxe_migr_no_qp(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 		if (rxe_migr_resume_ok(pkt, skb, r->peer_qpn, r->qpn) &&
 		    xchg(&r->forwarded, now) != now)
 			rxe_migr_forward(pkt, skb, r);
-	} else if (xchg(&r->answered, now) != now) {
-		/* A burst of requests is one question. */
+	} else if (hello) {
+		rxe_migr_answer_hello(pkt, skb, r);
+	} else if (rxe_migr_answer_due(r, now)) {
 		rxe_migr_answer(pkt, skb, r);
 	}
 out:
@@ -216,11 +275,15 @@ static int rxe_migr_reserve_one(struct rxe_dev *rxe, const struct roam_rxe_reser
 		return -ENOMEM;
 	r->qpn = d->qpn;
 	r->peer_qpn = d->peer_qpn;
-	r->epoch = d->epoch & AETH_MSN_MASK;
+	r->epoch = d->epoch;
+	r->psn = d->psn;
+	r->msn = d->msn;
+	r->timer = d->rnr_timer;
+	r->aware = d->flags & ROAM_RXE_PEER_AWARE;
 	memcpy(&r->peer, d->peer_gid, sizeof(r->peer));
 	memcpy(&r->forward, d->forward, sizeof(r->forward));
 	r->until = jiffies + msecs_to_jiffies(d->hold_ms);
-	r->answered = jiffies - 1;
+	r->answered = jiffies - HZ;
 	r->forwarded = jiffies - 1;
 
 	rxe_migr_pause_local(rxe, r);
@@ -242,7 +305,9 @@ static bool rxe_migr_reservation_ok(const struct roam_rxe_reservation *d)
 {
 	return d->qpn > 1 && d->qpn < IB_MULTICAST_QPN && d->peer_qpn > 1 &&
 	       d->peer_qpn < IB_MULTICAST_QPN && d->epoch &&
-	       d->hold_ms <= RXE_MIGR_MAX_HOLD_MS;
+	       d->hold_ms <= RXE_MIGR_MAX_HOLD_MS && d->psn <= BTH_PSN_MASK &&
+	       d->msn <= AETH_MSN_MASK && !(d->flags & ~ROAM_RXE_PEER_AWARE) &&
+	       (d->rnr_timer <= IB_RNR_TIMER_491_52 || d->rnr_timer == ROAM_RXE_NO_RNR);
 }
 
 static int rxe_migr_reserve(struct rxe_dev *rxe, const struct roam_rxe_reservation *list,

@@ -321,6 +321,7 @@ static void rxe_migr_fill_state(struct rxe_qp *qp, const struct roam_rxe_qp *d)
 int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 {
 	struct rxe_migr_qp_parts p;
+	u8 sgid[16] = {};
 	unsigned long irq;
 	int err;
 
@@ -351,7 +352,10 @@ int rxe_migr_restore_qp(struct rxe_qp *qp, const void *data, size_t len)
 	qp->migr.flushed = qp->srq && p.d->state == IB_QPS_ERR;
 	qp->ibqp.uobject->uevent.events_reported = p.d->events_reported;
 
+	rxe_migr_gid(sgid, &qp->pri_av, true);
 	spin_lock_irqsave(&qp->migr.lock, irq);
+	/* to another address only an aware peer can follow: no other is asked */
+	qp->migr.aware = p.d->peer_aware || memcmp(sgid, p.d->sgid, sizeof(sgid));
 	qp->migr.epoch = p.d->epoch;
 	qp->migr.peer_epoch = p.d->peer_epoch;
 	qp->migr.nak_epoch = p.d->nak_epoch & AETH_MSN_MASK;

@@ -7,6 +7,12 @@
 #include "rxe_task.h"
 #include "rxe_migrate.h"
 
+/* Greetings before a peer that has not answered the stop's is taken for one
+ * that does not know what they are; and all of them, in case they were lost.
+ */
+#define RXE_MIGR_GREETINGS	2
+#define RXE_MIGR_GREETINGS_ALL	12
+
 /* Resume is repeated until the peer answers, ever more slowly. */
 #define RXE_MIGR_RESUME_FIRST	msecs_to_jiffies(20)
 #define RXE_MIGR_RESUME_LAST	msecs_to_jiffies(1000)
@@ -114,6 +120,8 @@ static void rxe_migr_mark_locked(struct rxe_qp *qp)
 		return;
 
 	qp->migr.epoch++;
+	qp->migr.unsaid = false;
+	qp->migr.answered = 0;
 	rxe_migr_set(qp, ROAM_RXE_RESUMING, ROAM_RXE_STOPPED);
 }
 
@@ -176,7 +184,7 @@ static void rxe_migr_rewind(struct rxe_qp *qp)
 }
 
 /* Has a peer that is told. */
-static bool rxe_migr_connected(struct rxe_qp *qp)
+bool rxe_migr_connected(struct rxe_qp *qp)
 {
 	if (qp_type(qp) != IB_QPT_RC)
 		return false;
@@ -201,6 +209,8 @@ int rxe_migr_resume_qp(struct rxe_qp *qp)
 	if (rxe_migr_connected(qp)) {
 		rxe_migr_rewind(qp);
 		qp->migr.resume_tries = 0;
+		qp->migr.greetings = 0;
+		qp->migr.unsaid = true;
 		rxe_migr_set(qp, ROAM_RXE_STOPPED, ROAM_RXE_RESUMING);
 		rxe_migr_hold_begin(qp);
 		queue_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work, 0);
@@ -215,6 +225,38 @@ int rxe_migr_resume_qp(struct rxe_qp *qp)
 out:
 	mutex_unlock(&qp->migr.mutex);
 	return 0;
+}
+
+/*
+ * The peer turned out to understand Resume when this end had gone on without:
+ * it may be paused. Holds migr.mutex.
+ */
+static void rxe_migr_resume_late(struct rxe_qp *qp)
+{
+	rxe_migr_freeze(qp);
+	rxe_migr_rewind(qp);
+	qp->migr.resume_tries = 0;
+	rxe_migr_set(qp, 0, ROAM_RXE_RESUMING);
+	rxe_migr_hold_begin(qp);
+	rxe_migr_thaw(qp);
+}
+
+/*
+ * A peer that does not know Resume is not told: what was lost in the stop it
+ * sends again by itself, and so does this end. It is greeted for some time
+ * yet. Holds migr.mutex.
+ */
+static void rxe_migr_resume_unaware(struct rxe_qp *qp)
+{
+	if (qp->migr.greetings++ >= RXE_MIGR_GREETINGS && qp->migr.flags & ROAM_RXE_RESUMING) {
+		rxe_migr_freeze(qp);
+		rxe_migr_set(qp, ROAM_RXE_RESUMING, 0);
+		rxe_migr_thaw(qp);
+	}
+	if (qp->migr.greetings > RXE_MIGR_GREETINGS_ALL)
+		qp->migr.unsaid = false;
+	else
+		rxe_migr_greet(qp);
 }
 
 /*
@@ -233,16 +275,23 @@ void rxe_migr_resume_work(struct work_struct *work)
 		return;
 	}
 
-	if (!(READ_ONCE(qp->migr.flags) & ROAM_RXE_RESUMING))
+	if (!qp->migr.unsaid)
 		goto out;
 	if (!rxe_migr_connected(qp)) {
+		qp->migr.unsaid = false;
 		rxe_migr_set(qp, ROAM_RXE_RESUMING, 0);
 		goto out;
 	}
+	if (!(READ_ONCE(qp->migr.flags) & ROAM_RXE_RESUMING) && READ_ONCE(qp->migr.aware))
+		rxe_migr_resume_late(qp);
 
 	/* An address that has just come here gets its GID a moment later. */
-	if (!rxe_migr_refresh_source(qp))
-		rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
+	if (!rxe_migr_refresh_source(qp)) {
+		if (READ_ONCE(qp->migr.aware))
+			rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
+		else
+			rxe_migr_resume_unaware(qp);
+	}
 
 	delay = RXE_MIGR_RESUME_FIRST << min(qp->migr.resume_tries++, 10U);
 	queue_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work,
@@ -396,6 +445,7 @@ static void rxe_migr_act_on_resume(struct rxe_qp *qp)
 		return;
 	}
 	rxe_migr_set_peer(qp, &news);
+	rxe_migr_learn(qp);
 	/* Told once is told: a repeated Resume must not start a new retry. */
 	if (qp->migr.peer_epoch != news.epoch ||
 	    qp->migr.flags & ROAM_RXE_PAUSED) {
@@ -421,6 +471,7 @@ static void rxe_migr_act_on_answer(struct rxe_qp *qp)
 	rxe_migr_freeze(qp);
 	if (rxe_migr_is_peer(qp, &news.origin) && rxe_migr_psns_fit(qp, &news)) {
 		atomic64_inc(&rxe->migr.resume_acked);
+		qp->migr.unsaid = false;
 		rxe_migr_set(qp, ROAM_RXE_RESUMING, 0);
 	} else {
 		atomic64_inc(&rxe->migr.resume_refused);
@@ -436,5 +487,6 @@ void rxe_migr_news_work(struct work_struct *work)
 	mutex_lock(&qp->migr.mutex);
 	rxe_migr_act_on_resume(qp);
 	rxe_migr_act_on_answer(qp);
+	rxe_migr_answer_greeting(qp);
 	mutex_unlock(&qp->migr.mutex);
 }

@@ -81,6 +81,12 @@ struct rxe_migr_qp {
 	u32			peer_epoch;
 	u32			nak_epoch;	/* 24 bits; only grows while PAUSED */
 	unsigned int		resume_tries;
+	unsigned int		greetings;	/* since RESUME */
+	bool			aware;		/* the peer understands these messages; set under lock */
+	bool			unsaid;		/* RESUME was told to no peer that understands it */
+	u64			nonce;		/* of the greeting whose answer is awaited; 0: none is */
+	u64			asked;		/* of the peer's greeting, until it is answered */
+	unsigned long		answered;	/* jiffies of the last NAK-stopped */
 	struct rxe_migr_news	news;		/* Resume */
 	struct rxe_migr_news	answer;		/* Resumed */
 	struct work_struct	news_work;

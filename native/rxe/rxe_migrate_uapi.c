@@ -2,6 +2,7 @@
 /*
  * The uverbs ioctl methods of roam_rxe.h.
  */
+#include <linux/delay.h>
 #include <linux/sched/mm.h>
 #include <rdma/uverbs_ioctl.h>
 
@@ -188,11 +189,36 @@ static int rxe_migr_scope(struct uverbs_attr_bundle *attrs,
 	return ret;
 }
 
+/*
+ * Whose peer does not answer a greeting has one that does not know the
+ * protocol. Each is greeted four times: that takes 75 ms where there is one.
+ */
+static void rxe_migr_know_peers(struct uverbs_attr_bundle *attrs)
+{
+	unsigned int ms;
+
+	for (ms = 5; ms <= 40; ms *= 2) {
+		if (rxe_migr_scope(attrs, rxe_migr_greet_qp, true) != -EAGAIN)
+			return;
+		msleep(ms);
+	}
+}
+
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_STOP)(struct uverbs_attr_bundle *attrs)
 {
 	int err = rxe_migr_scope(attrs, rxe_migr_mark_qp, false);
 
-	return err ?: rxe_migr_scope(attrs, rxe_migr_stop_qp, false);
+	err = err ?: rxe_migr_scope(attrs, rxe_migr_stop_qp, false);
+	if (!err)
+		rxe_migr_know_peers(attrs);
+	return err;
+}
+
+static int UVERBS_HANDLER(ROAM_RXE_METHOD_GREET)(struct uverbs_attr_bundle *attrs)
+{
+	int err = rxe_migr_scope(attrs, rxe_migr_greet_qp, true);
+
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* One QP that cannot be resumed must not leave the others stopped. */
@@ -410,6 +436,8 @@ DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_STOP,
 	RXE_MIGR_REQ(struct roam_rxe_scope));
 DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_RESUME,
 	RXE_MIGR_REQ(struct roam_rxe_scope));
+DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_GREET,
+	RXE_MIGR_REQ(struct roam_rxe_scope));
 DECLARE_UVERBS_NAMED_METHOD(ROAM_RXE_METHOD_IDENTIFY_COMP,
 	UVERBS_ATTR_FD(ROAM_RXE_ATTR_FD, UVERBS_OBJECT_COMP_CHANNEL,
 		       UVERBS_ACCESS_READ, UA_MANDATORY),
@@ -460,7 +488,11 @@ DECLARE_UVERBS_GLOBAL_METHODS(ROAM_RXE_OBJECT_RESTORE,
 	&UVERBS_METHOD(ROAM_RXE_METHOD_PIN),
 	&UVERBS_METHOD(ROAM_RXE_METHOD_RESTORE_ASYNC));
 
+DECLARE_UVERBS_GLOBAL_METHODS(ROAM_RXE_OBJECT_GREET,
+	&UVERBS_METHOD(ROAM_RXE_METHOD_GREET));
+
 const struct uapi_definition rxe_migr_uapi_defs[] = {
+	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_GREET),
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_MIGR),
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(ROAM_RXE_OBJECT_RESTORE),
 	UAPI_DEF_CHAIN(rxe_migr_watch_defs),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * The packets of the migration protocol: NAK-stopped, Resume and its answer.
+ * The packets of the migration protocol: NAK-stopped, greetings, Resume and the
+ * answers.
  */
 #include <net/ipv6.h>
 
@@ -44,7 +45,7 @@ static int rxe_migr_send(struct rxe_qp *qp, u8 opcode, u32 psn, u8 syndrome,
 }
 
 /* To the peer, by the addresses that its packets carry. */
-static struct rxe_migr_way rxe_migr_way_to_peer(struct rxe_qp *qp)
+struct rxe_migr_way rxe_migr_way_to_peer(struct rxe_qp *qp)
 {
 	const struct rxe_av *av = &qp->pri_av;
 	struct rxe_migr_way way = {
@@ -62,28 +63,43 @@ static struct rxe_migr_way rxe_migr_way_to_peer(struct rxe_qp *qp)
 	return way;
 }
 
-/* The MSN field carries the epoch, so that a NAK-stopped that was overtaken
- * by the Resume of the same stop is recognised.
+/* The epoch is there to recognise a NAK-stopped that was overtaken by the
+ * Resume of the same stop.
  */
-int rxe_migr_send_nak(struct rxe_qp *qp, u32 psn)
+int rxe_migr_send_note(struct rxe_qp *qp, u8 type, u32 psn, u64 nonce)
 {
-	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
 	struct rxe_migr_way way = rxe_migr_way_to_peer(qp);
-	u64 tag = rxe_migr_tag_nak(psn, qp->migr.epoch, &way);
-	__be64 payload = cpu_to_be64(tag);
+	struct rxe_migr_note note = {
+		.version = RXE_MIGR_WIRE_VERSION,
+		.type = type,
+		.magic = cpu_to_be16(RXE_MIGR_NOTE_MAGIC),
+		.epoch = cpu_to_be32(qp->migr.epoch),
+		.nonce = cpu_to_be64(nonce),
+	};
+	/* should it be taken for more than a repeat, it is to do the least */
+	u32 timer = type == RXE_MIGR_HELLO ? IB_RNR_TIMER_000_01 : rxe_migr_rnr_timer(qp);
 
-	atomic64_inc(&rxe->migr.nak_sent);
-	return rxe_migr_send(qp, IB_OPCODE_RC_ACKNOWLEDGE, psn, AETH_NAK_STOPPED,
-			     qp->migr.epoch & AETH_MSN_MASK, &payload,
-			     tag ? sizeof(payload) : 0);
+	psn &= BTH_PSN_MASK;
+	note.tag = cpu_to_be64(rxe_migr_tag_note(&note, psn, &way));
+	return rxe_migr_send(qp, IB_OPCODE_RC_ACKNOWLEDGE, psn,
+			     AETH_RNR_NAK | (timer & ~AETH_TYPE_MASK),
+			     qp->resp.msn & AETH_MSN_MASK, &note, sizeof(note));
+}
+
+static int rxe_migr_send_message(struct rxe_qp *qp, struct rxe_migr_resume *msg)
+{
+	struct rxe_migr_way way = rxe_migr_way_to_peer(qp);
+
+	msg->version = RXE_MIGR_WIRE_VERSION;
+	memcpy(msg->origin, &way.saddr, sizeof(msg->origin));
+	msg->tag = cpu_to_be64(rxe_migr_tag_resume(msg, &way));
+	return rxe_migr_send(qp, IB_OPCODE_RC_ROAM_RESUME, qp->comp.psn, 0,
+			     be32_to_cpu(msg->epoch) & AETH_MSN_MASK, msg, sizeof(*msg));
 }
 
 int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch)
 {
-	struct rxe_dev *rxe = to_rdev(qp->ibqp.device);
-	struct rxe_migr_way way = rxe_migr_way_to_peer(qp);
 	struct rxe_migr_resume msg = {
-		.version = RXE_MIGR_WIRE_VERSION,
 		.type = type,
 		.flags = qp_state(qp) < IB_QPS_RTS ? RXE_MIGR_NO_REQUESTER : 0,
 		.epoch = cpu_to_be32(epoch),
@@ -91,12 +107,20 @@ int rxe_migr_send_resume(struct rxe_qp *qp, u8 type, u32 epoch)
 		.resp_psn = cpu_to_be32(rxe_migr_expected_psn(qp)),
 	};
 
-	memcpy(msg.origin, &way.saddr, sizeof(msg.origin));
-	msg.tag = cpu_to_be64(rxe_migr_tag_resume(&msg, &way));
 	if (type == RXE_MIGR_RESUME)
-		atomic64_inc(&rxe->migr.resume_sent);
-	return rxe_migr_send(qp, IB_OPCODE_RC_ROAM_RESUME, qp->comp.psn, 0,
-			     epoch & AETH_MSN_MASK, &msg, sizeof(msg));
+		atomic64_inc(&to_rdev(qp->ibqp.device)->migr.resume_sent);
+	return rxe_migr_send_message(qp, &msg);
+}
+
+int rxe_migr_send_aware(struct rxe_qp *qp, u64 nonce)
+{
+	struct rxe_migr_resume msg = {
+		.type = RXE_MIGR_AWARE,
+		.comp_psn = cpu_to_be32(upper_32_bits(nonce)),
+		.resp_psn = cpu_to_be32(lower_32_bits(nonce)),
+	};
+
+	return rxe_migr_send_message(qp, &msg);
 }
 
 static void rxe_migr_free_pkt(struct rxe_pkt_info *pkt, struct sk_buff *skb)
@@ -109,14 +133,13 @@ static void rxe_migr_free_pkt(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 	ib_device_put(dev);
 }
 
-/* The tag that follows the AETH of a NAK-stopped; 0: none does. */
-static u64 rxe_migr_nak_tag_of(struct rxe_pkt_info *pkt)
+/* Who it says has sent it has the key, if there is one. */
+bool rxe_migr_note_ok(struct rxe_pkt_info *pkt, const struct rxe_migr_way *way)
 {
-	__be64 tag = 0;
+	const struct rxe_migr_note *note = rxe_migr_note_of(pkt);
 
-	if (payload_size(pkt) >= sizeof(tag))
-		memcpy(&tag, payload_addr(pkt), sizeof(tag));
-	return be64_to_cpu(tag);
+	return rxe_migr_tag_ok(pkt->rxe, be64_to_cpu(note->tag),
+			       rxe_migr_tag_note(note, pkt->psn, way));
 }
 
 static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
@@ -135,17 +158,16 @@ static void rxe_migr_rcv_nak(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 		return;
 
 	rxe_migr_addresses(skb, &way.saddr, &way.daddr);
-	if (!rxe_migr_tag_ok(rxe, rxe_migr_nak_tag_of(pkt),
-			     rxe_migr_tag_nak(pkt->psn, aeth_msn(pkt), &way)))
+	if (!rxe_migr_note_ok(pkt, &way))
 		return;
 
 	atomic64_inc(&rxe->migr.nak_rcvd);
-
-	rxe_migr_pause(qp, aeth_msn(pkt));
+	rxe_migr_learn(qp);
+	rxe_migr_pause(qp, be32_to_cpu(rxe_migr_note_of(pkt)->epoch) & AETH_MSN_MASK);
 }
 
 /*
- * A Resume or Resumed that is whole, and from whom it says; counted if not.
+ * A Resume, Resumed or Aware that is whole, and from whom it says; counted if not.
  * Only a host that sends it on may have another address than its sender.
  */
 bool rxe_migr_resume_ok(struct rxe_pkt_info *pkt, const struct sk_buff *skb,
@@ -157,7 +179,8 @@ bool rxe_migr_resume_ok(struct rxe_pkt_info *pkt, const struct sk_buff *skb,
 	__be64 tag;
 
 	if (payload_size(pkt) < sizeof(*msg) || msg->version != RXE_MIGR_WIRE_VERSION ||
-	    (msg->type != RXE_MIGR_RESUME && msg->type != RXE_MIGR_RESUMED))
+	    (msg->type != RXE_MIGR_RESUME && msg->type != RXE_MIGR_RESUMED &&
+	     msg->type != RXE_MIGR_AWARE))
 		goto refused;
 
 	rxe_migr_addresses(skb, &way.saddr, &way.daddr);
@@ -184,6 +207,11 @@ static void rxe_migr_rcv_resume(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 	if (qp_type(qp) != IB_QPT_RC ||
 	    !rxe_migr_resume_ok(pkt, skb, qp->attr.dest_qp_num, qp_num(qp)))
 		return;
+
+	if (msg->type == RXE_MIGR_AWARE) {
+		rxe_migr_rcv_aware(qp, msg);
+		return;
+	}
 
 	memcpy(&origin, msg->origin, sizeof(origin));
 	if (ipv6_addr_v4mapped(&origin) !=
@@ -224,16 +252,48 @@ out:
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 }
 
-/* From softirq, or from a task of another QP of this device (loopback). */
+/* From softirq, or from a task of another QP of this device (loopback). False:
+ * an RNR NAK like any other.
+ */
 bool rxe_migr_rcv(struct rxe_pkt_info *pkt, struct sk_buff *skb)
 {
-	if (pkt->opcode == IB_OPCODE_RC_ROAM_RESUME)
+	const struct rxe_migr_note *note;
+
+	if (pkt->opcode == IB_OPCODE_RC_ROAM_RESUME) {
 		rxe_migr_rcv_resume(pkt->qp, pkt, skb);
-	else
-		rxe_migr_rcv_nak(pkt->qp, pkt, skb);
+	} else {
+		note = rxe_migr_note_of(pkt);
+		if (!note)
+			return false;
+		if (note->type == RXE_MIGR_NAK)
+			rxe_migr_rcv_nak(pkt->qp, pkt, skb);
+		else if (note->type == RXE_MIGR_HELLO && qp_type(pkt->qp) == IB_QPT_RC)
+			rxe_migr_rcv_greeting(pkt->qp, pkt, skb);
+	}
 
 	rxe_migr_free_pkt(pkt, skb);
 	return true;
+}
+
+/*
+ * To an unaware peer an RNR NAK acknowledges everything before its PSN, so it
+ * must not name a later one than this end expects. 0 when it was sent.
+ */
+static int rxe_migr_say_stopped(struct rxe_qp *qp, u32 psn)
+{
+	u32 timer = rxe_migr_rnr_timer(qp);
+
+	if (!READ_ONCE(qp->migr.aware)) {
+		if (timer == ROAM_RXE_NO_RNR ||
+		    (qp->migr.answered &&
+		     time_before(jiffies, qp->migr.answered + rxe_migr_rnr_pause(timer))))
+			return 0;
+		qp->migr.answered = jiffies ?: 1;
+	}
+	if (psn_compare(psn, qp->resp.psn) > 0)
+		psn = qp->resp.psn;
+	atomic64_inc(&to_rdev(qp->ibqp.device)->migr.nak_sent);
+	return rxe_migr_send_note(qp, RXE_MIGR_NAK, psn, 0);
 }
 
 /*
@@ -253,7 +313,7 @@ int rxe_migr_receive_stopped(struct rxe_qp *qp)
 		struct rxe_pkt_info *pkt = SKB_TO_PKT(skb);
 
 		if (!told)
-			told = !rxe_migr_send_nak(qp, pkt->psn);
+			told = !rxe_migr_say_stopped(qp, pkt->psn);
 		rxe_migr_free_pkt(pkt, skb);
 	}
 

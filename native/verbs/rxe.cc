@@ -118,6 +118,8 @@ Napi::Object QpObject(Napi::Env env, const roam_rxe_qp_info &qp) {
   object.Set("sgid", GidText(qp.sgid));
   object.Set("dgid", GidText(qp.dgid));
   object.Set("epoch", qp.epoch);
+  object.Set("peerAware", Napi::Boolean::New(env, qp.peer_aware != 0));
+  object.Set("rnrTimer", qp.rnr_timer);
   if (qp.uobject != std::numeric_limits<uint32_t>::max()) object.Set("handle", qp.uobject);
   return object;
 }
@@ -183,6 +185,11 @@ void Resume(const Napi::CallbackInfo &info) {
   if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_RESUME", -err, qpn ? "QP " + std::to_string(qpn) : "");
 }
 
+void Greet(const Napi::CallbackInfo &info) {
+  int err = rxe_client_greet(FdArgument(info, 0), QpnArgument(info, 1), ScopeArgument(info, 2));
+  if (err < 0) throw SystemError(info.Env(), "ROAM_RXE_METHOD_GREET", -err);
+}
+
 uint32_t NumberOf(const Napi::Object &object, const char *name, uint32_t max) {
   Napi::Env env = object.Env();
   Napi::Value value = object.Get(name);
@@ -198,6 +205,10 @@ roam_rxe_reservation ReservationOf(const Napi::Object &object, uint32_t hold_ms)
   made.peer_qpn = NumberOf(object, "peerQpn", 0xffffff);
   made.epoch = NumberOf(object, "epoch", std::numeric_limits<uint32_t>::max());
   made.hold_ms = hold_ms;
+  made.psn = NumberOf(object, "psn", 0xffffff);
+  made.msn = NumberOf(object, "msn", 0xffffff);
+  made.rnr_timer = NumberOf(object, "rnrTimer", ROAM_RXE_NO_RNR);
+  if (object.Get("peerAware").ToBoolean()) made.flags |= ROAM_RXE_PEER_AWARE;
   std::string gid = object.Get("peerGid").ToString();
   if (inet_pton(AF_INET6, gid.c_str(), made.peer_gid) != 1)
     throw Napi::TypeError::New(object.Env(), "peerGid must be an IPv6 address");
@@ -317,6 +328,7 @@ void DefineRxe(Napi::Env env, Napi::Object exports) {
   exports.Set("rxeMemory", Napi::Function::New<Memory>(env, "rxeMemory"));
   exports.Set("rxeStop", Napi::Function::New<Stop>(env, "rxeStop"));
   exports.Set("rxeResume", Napi::Function::New<Resume>(env, "rxeResume"));
+  exports.Set("rxeGreet", Napi::Function::New<Greet>(env, "rxeGreet"));
   exports.Set("rxeReserve", Napi::Function::New<Reserve>(env, "rxeReserve"));
   exports.Set("rxeWatchNumbers", WatchNumbers(env));
   exports.Set("rxeWatch", Napi::Function::New<Watch>(env, "rxeWatch"));

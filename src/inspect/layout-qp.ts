@@ -80,6 +80,8 @@ export const roam_rxe_qp = {
   peer_epoch: 'u32',
   nak_epoch: 'u32',
   srq: 'u32',
+  peer_aware: 'u32',
+  reserved: 'u32',
   sq: roam_rxe_queue,
   rq: roam_rxe_queue,
 } as const;

@@ -3,7 +3,7 @@ import type { Struct } from './layout.js';
 
 /** Versions that this package reads. */
 export const IMAGE_VERSION = 1;
-export const DUMP_VERSION = 5;
+export const DUMP_VERSION = 6;
 
 export const CONTEXT_MAGIC = 0x58434d52;
 export const DESCRIPTOR_MAGIC = 0x44464d52;

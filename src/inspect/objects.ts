@@ -187,6 +187,7 @@ export function queuePairs(file: ImageFile, image: ContextImage): ImageQp[] {
       epoch: of.epoch,
       peerEpoch: of.peer_epoch,
       nakEpoch: of.nak_epoch,
+      peerAware: of.peer_aware !== 0,
     };
   });
 }

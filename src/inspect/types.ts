@@ -193,6 +193,8 @@ export interface ImageQp {
   peerEpoch: number;
   /** The stop that the peer has told, while paused. */
   nakEpoch: number;
+  /** The peer understands the messages of the protocol. */
+  peerAware: boolean;
 }
 
 /** What is in one dump and not in another. */

@@ -35,10 +35,11 @@ export function reservationsOf(pids: number[], places: Place[] = []): Promise<Re
       context
         .listQps()
         .filter(({ type, state }) => type === 'RC' && CONNECTED.has(state))
-        .map(({ qpn, destQpn, sgid, dgid, epoch }) => {
+        .map(({ qpn, destQpn, sgid, dgid, epoch, respPsn, msn, rnrTimer, peerAware }) => {
           const there = now.get(qpn);
           const forward = there && there !== sgid ? { forwardGid: there } : {};
-          return { qpn, peerQpn: destQpn, peerGid: dgid, epoch, ...forward };
+          const told = { epoch, psn: respPsn, msn, rnrTimer, peerAware };
+          return { qpn, peerQpn: destQpn, peerGid: dgid, ...told, ...forward };
         }),
     ),
   );

@@ -50,18 +50,27 @@ function judgeKind(found: Findings, { host: { versions, moduleAbi } }: SourceFac
       'see `roam devinfo` there: the connection is dead as it is',
     );
   else if (peer.kind === 'stock') {
-    const problem = `${words(peer)} is on the stock rdma_rxe`;
+    const problem = peer.host
+      ? `${words(peer)} is on the stock rdma_rxe`
+      : `${words(peer)} does not understand migration (the stock rdma_rxe, a NIC, or another key)`;
     if (changes)
       found.error(
         'PEER_STOCK',
-        `${problem}, which cannot follow it to another address`,
-        `${LOAD}; with a floating address (--ip) it only survives if it posts nothing meanwhile`,
+        `${problem} and cannot follow it to another address`,
+        `${LOAD}, or let the address move along: --ip`,
       );
-    else found.warning('PEER_STOCK', `${problem}: what it posts during the move ends in an error`, LOAD);
+    else
+      found.warning(
+        'PEER_STOCK',
+        `${problem}: RNR NAKs hold what it posts meanwhile, and its rnr_retry, which nobody can read here, decides for how long (7: without end)`,
+        `see that its program sets rnr_retry 7 and retries that last (retry_cnt, timeout), or ${LOAD}`,
+      );
   } else if (peer.kind === 'unknown')
     found.info(
       'PEER_KIND_UNKNOWN',
-      `${words(peer)} is of an unknown kind; ${way(peer)}, which takes the rdma_rxe of roam-rdma to understand`,
+      changes
+        ? `${words(peer)} is of an unknown kind; ${way(peer)}, which takes the rdma_rxe of roam-rdma to understand`
+        : `${words(peer)} is of an unknown kind, which the stop will tell: Resume, or RNR NAKs while it waits`,
       'ask its host with --peer HOST, or run `roam qps` there',
     );
   else judgeModule(found, versions.module, moduleAbi?.keyId, peer);
@@ -93,7 +102,7 @@ function judgeModule(
       'load the same module on every host',
     );
   else {
-    const module = isKnown ? `has rdma_rxe ${peer.module}` : 'has said NAK-stopped itself';
+    const module = isKnown ? `has rdma_rxe ${peer.module}` : 'has answered as the rdma_rxe of roam-rdma';
     found.info('PEER_FOLLOWS', `${words(peer)} ${module} and follows: ${way(peer)}`);
   }
 }

@@ -9,8 +9,8 @@ export interface PeerFacts {
   /** QPNs of the process that are connected to it. */
   qpns: number[];
   /**
-   * `roam`: it runs the migratable module, `stock`: it does not, `none`: its host takes no RoCE. The protocol has no
-   * question for that, so `unknown` it is where neither a host that is asked nor the connection itself tells.
+   * `roam`: it runs the migratable module, `stock`: it does not, `none`: its host takes no RoCE. Its host tells, or
+   * the QP does, which is greeted: one whose host is up and that does not answer is `stock` too.
    */
   kind: 'roam' | 'stock' | 'none' | 'unknown';
   /** Name of its host, and the version of its module, where they are known. */

@@ -17,6 +17,8 @@ export interface ConnectedQp {
   peer: string;
   /** The peer has said NAK-stopped, and no Resume since. */
   isPaused: boolean;
+  /** The peer has answered the module's greeting; absent: it was not greeted. */
+  isAware?: boolean;
 }
 
 /** What was answered about one address. */
@@ -96,8 +98,9 @@ function whoIs(ip: string, qps: ConnectedQp[], source: SourceFacts, destination:
   if (has(destination)) return knownOf(destination);
   for (const asked of fit.asked)
     if ('facts' in asked && asked.facts.addresses.includes(ip)) return knownOfAsked(asked.facts);
-  // Nobody else says NAK-stopped.
-  if (qps.some(({ isPaused }) => isPaused)) return { kind: 'roam' };
-  if (fit.reach.some((answer) => answer.ip === ip && answer.here === 'no-roce')) return { kind: 'none' };
-  return { kind: 'unknown' };
+  // Nobody else says NAK-stopped or answers a greeting.
+  if (qps.some(({ isPaused, isAware }) => isPaused || isAware)) return { kind: 'roam' };
+  const here = fit.reach.find((answer) => answer.ip === ip)?.here;
+  if (here === 'no-roce') return { kind: 'none' };
+  return { kind: here === 'answers' && qps.some(({ isAware }) => isAware === false) ? 'stock' : 'unknown' };
 }

@@ -1,8 +1,9 @@
 // What is known about the process tree that is to move, and about its host.
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
-import type { QpInfo } from '../rxe/index.js';
+import type { QpInfo, RxeContext } from '../rxe/index.js';
 import { type Cidr, deviceOf, parseCidr } from './address.js';
 import { describeCpu } from './agent/cpu.js';
 import { hostFacts } from './agent/facts.js';
@@ -131,16 +132,17 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
     return { contexts: 0, qpns: [], unsupported, devices: [], connected: [], peers: [] };
   }
   try {
-    return await withContexts(pids, (contexts) => {
-      const qps = contexts.flatMap((context) => context.listQps());
+    return await withContexts(pids, async (contexts) => {
+      const qps = await greetedQps(contexts);
       const connected = qps
         .filter(({ state, destQpn }) => CONNECTED.has(state) && destQpn > 0)
-        .map(({ qpn, destQpn, sgid, dgid, migrationFlags }) => ({
+        .map(({ qpn, type, destQpn, sgid, dgid, migrationFlags, peerAware }) => ({
           qpn,
           destQpn,
           own: addressOf(sgid),
           peer: addressOf(dgid),
           isPaused: migrationFlags.includes('paused'),
+          ...(type === 'RC' ? { isAware: peerAware } : {}),
         }));
       return {
         contexts: contexts.length,
@@ -163,6 +165,22 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
       problem: (error as Error).message,
     };
   }
+}
+
+/** Greetings may be lost; who answers none of them has another module. */
+const GREETINGS = 3;
+const ANSWER_MS = 150;
+
+async function greetedQps(contexts: RxeContext[]): Promise<QpInfo[]> {
+  const list = () => contexts.flatMap((context) => context.listQps());
+  const isOpen = ({ type, state, peerAware }: QpInfo) => type === 'RC' && CONNECTED.has(state) && !peerAware;
+  let qps = list();
+  for (let tries = 0; tries < GREETINGS && qps.some(isOpen); tries++) {
+    for (const context of contexts) context.greetPeers();
+    await sleep(ANSWER_MS);
+    qps = list();
+  }
+  return qps;
 }
 
 const addressOf = (gid: string): string => gid.replace(/^::ffff:(?=\d+\.)/, '');

@@ -69,6 +69,11 @@ export class RxeContext implements Disposable {
     this.#call((fd) => verbs().rxeResume(fd, 0, false));
   }
 
+  /** Asks the peers that are not known to understand the protocol: {@link listQps} soon tells who has answered. */
+  greetPeers(): void {
+    this.#call((fd) => verbs().rxeGreet(fd, 0, false));
+  }
+
   /**
    * Tells the program that it is about to be moved, or that it stays after all, if it has asked to be told
    * (`context.onBeforeDump()`, `onAfterRestore()`); `'nothing'` only asks.

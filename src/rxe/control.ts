@@ -46,6 +46,11 @@ export class RxeControl implements Disposable {
     this.#onQp(qpn, (fd) => verbs().rxeResume(fd, qpn, true));
   }
 
+  /** Asks the peer of one QP whether it understands the protocol: {@link listQps} soon tells. @throws {VerbsError} `ENOENT` */
+  greet(qpn: number): void {
+    this.#onQp(qpn, (fd) => verbs().rxeGreet(fd, qpn, true));
+  }
+
   /**
    * Answers on behalf of QPs that are not here now, for `holdMs` milliseconds (up to a day); 0 cancels. All of
    * them, or none. A QP that is resumed on this device ends its reservation.

@@ -35,6 +35,10 @@ export interface QpInfo {
   dgid: string;
   /** How often this end has been stopped. */
   epoch: number;
+  /** The peer understands the messages of the protocol; false: it has not been asked yet, or did not answer. */
+  peerAware: boolean;
+  /** The wait that an unaware peer is told while this end is stopped, encoded as in an RNR NAK; 32: it is told nothing. */
+  rnrTimer: number;
   /** uverbs handle, absent for the kernel's QPs. */
   handle?: number;
 }
@@ -79,6 +83,11 @@ export interface Reservation {
   peerGid: string;
   /** The stop that is told, as `epoch` of {@link QpInfo} while the QP is stopped. */
   epoch: number;
+  /** `respPsn`, `msn`, `rnrTimer` and `peerAware` of the stopped QP, as {@link QpInfo} tells them. */
+  psn: number;
+  msn: number;
+  rnrTimer: number;
+  peerAware: boolean;
   /** Where the QP is going, as `sgid` of {@link QpInfo}: its peer's Resume is sent on to there. */
   forwardGid?: string;
 }

@@ -18,6 +18,8 @@ export interface NativeQp {
   sgid: string;
   dgid: string;
   epoch: number;
+  peerAware: boolean;
+  rnrTimer: number;
   handle?: number;
 }
 
@@ -53,6 +55,10 @@ export interface NativeReservation {
   qpn: number;
   peerQpn: number;
   epoch: number;
+  psn: number;
+  msn: number;
+  rnrTimer: number;
+  peerAware: boolean;
   peerGid: string;
   forwardGid?: string;
 }
@@ -90,6 +96,7 @@ export interface VerbsAddon extends NativeObjects {
   rxeMemory(fd: number): { start: bigint; length: bigint; writable: boolean }[];
   rxeStop(fd: number, qpn: number, wholeDevice: boolean): void;
   rxeResume(fd: number, qpn: number, wholeDevice: boolean): void;
+  rxeGreet(fd: number, qpn: number, wholeDevice: boolean): void;
   /** `holdMs` 0 cancels. */
   rxeReserve(fd: number, reservations: NativeReservation[], holdMs: number): void;
   rxeWatchNumbers: WatchNumbers;

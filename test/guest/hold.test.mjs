@@ -31,7 +31,8 @@ async function reaches(qp, state, ms = 3000) {
 /** What a host would need to answer for the end's QP, which is stopped. */
 function reservationOf(rxe, { qp }) {
   const found = rxe.listQps().find(({ qpn }) => qpn === qp.qpn);
-  return { qpn: found.qpn, peerQpn: found.destQpn, peerGid: found.dgid, epoch: found.epoch };
+  const { qpn, destQpn: peerQpn, dgid: peerGid, epoch, respPsn: psn, msn, rnrTimer, peerAware } = found;
+  return { qpn, peerQpn, peerGid, epoch, psn, msn, rnrTimer, peerAware };
 }
 
 describe('waiting for a partner', () => {
@@ -201,7 +202,7 @@ describe('a reservation', () => {
   it('is not for everyone', () => {
     const program = `
       import { openRxe } from 'roam-rdma';
-      const one = { qpn: 77, peerQpn: 78, peerGid: '::ffff:10.77.0.1', epoch: 1 };
+      const one = { qpn: 77, peerQpn: 78, peerGid: '::ffff:10.77.0.1', epoch: 1, psn: 0, msn: 0, rnrTimer: 0 };
       try { openRxe().reserve([one], 1000); } catch (error) { console.log(error.code); }`;
     const { stdout, stderr } = spawnSync(
       'setpriv',

@@ -20,13 +20,14 @@ describe('roam check and the peers', () => {
     const test = await toC('changed');
     const ip = (await node('c')).ip;
     const { pid } = test.mover;
+    // Its QP answers for itself.
     const unasked = await check('a', pid, { to: 'b' });
-    expect(ofPeers(unasked)).toEqual(['info PEER_KIND_UNKNOWN a']);
+    expect(ofPeers(unasked)).toEqual(['info PEER_FOLLOWS a']);
     expect(unasked.peers).toEqual([
       {
         ip,
         qpns: unasked.qpns,
-        kind: 'unknown',
+        kind: 'roam',
         mode: 'changed-address',
         fromSource: 'answers',
         fromDestination: 'answers',
@@ -61,6 +62,8 @@ describe('roam check and the peers', () => {
       const changes = await toC('changed');
       const refused = await check('a', changes.mover.pid, { to: 'b', extra });
       expect(ofPeers(refused)).toEqual(['error PEER_STOCK a']);
+      const silent = await check('a', changes.mover.pid, { to: 'b' });
+      expect(ofPeers(silent), 'its QP does not answer, its host does').toEqual(['error PEER_STOCK a']);
       expect(refused.ok).toBe(false);
       expect(refused.peers).toMatchObject([{ kind: 'stock', host: 'c', mode: 'changed-address' }]);
       await signal(changes.mover, 'USR1');

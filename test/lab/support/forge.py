@@ -3,7 +3,8 @@ import json, socket, struct, sys, zlib
 
 PORT = 4791
 ACKNOWLEDGE, RESUME = 0x11, 0x19
-NAK_STOPPED = 0x65
+RNR_NAK = 0x20
+NAK_STOPPED = 3
 TYPES = {"resume": 1, "resumed": 2}
 
 
@@ -14,12 +15,12 @@ def gid(address):
 def roce(m):
     """Base transport header, ACK extended header and payload."""
     nak = m["kind"] == "nak"
-    psn, syndrome = (m["psn"], NAK_STOPPED) if nak else (m["compPsn"], 0)
+    psn, syndrome = (m["psn"], RNR_NAK) if nak else (m["compPsn"], 0)
     bth = struct.pack("!BBHII", ACKNOWLEDGE if nak else RESUME, 0, 0xFFFF, m["qpn"], psn)
     aeth = struct.pack("!I", syndrome << 24 | m["epoch"])
     tag = struct.pack("!Q", m.get("tag", 0))
     if nak:
-        return bth + aeth + (tag if m.get("tag") else b"")
+        return bth + aeth + struct.pack("!BBHIQ", 2, NAK_STOPPED, 0x524D, m["epoch"], 0) + tag
     head = struct.pack("!BBBBIII", 2, TYPES[m["kind"]], 0, 0, m["epoch"], m["compPsn"], m["respPsn"])
     return bth + aeth + head + gid(m["source"]) + tag
 

@@ -28,6 +28,19 @@ export async function lookAt(name: NodeName): Promise<{ query: RxeQuery; qp: QpI
   return JSON.parse(stdout);
 }
 
+/** The peer is known from now on: what is resumed waits for its answer. */
+async function greetPeer(name: NodeName, qpn: number): Promise<void> {
+  const program = `
+    const { openRxe } = await import('/usr/lib/node_modules/roam-rdma/dist/rxe/index.js');
+    const rxe = openRxe('rxe0');
+    rxe.greet(${qpn});
+    const isKnown = () => rxe.listQps().some((qp) => qp.qpn === ${qpn} && qp.peerAware);
+    for (let n = 0; n < 50 && !isKnown(); n++) await new Promise((done) => setTimeout(done, 20));
+    if (!isKnown()) throw new Error('no answer to a greeting');
+    rxe.close();`;
+  await (await node(name)).exec(['node', '--input-type=module', '-e', program], { timeout: 30_000 });
+}
+
 async function look() {
   const [a, c] = await Promise.all([lookAt('a'), lookAt('c')]);
   return { a, c };
@@ -73,6 +86,7 @@ export async function attack(tags: number[]): Promise<Attacked> {
   });
   const [a, b, c] = await Promise.all((['a', 'b', 'c'] as const).map(async (name) => (await node(name)).ip));
   const before = await look();
+  await greetPeer('a', before.a.qp.qpn);
   // Nothing of what c says arrives: neither its answers nor its requests.
   await script('c', pacedLink('loss 100%'));
   const qpn = String(before.a.qp.qpn);

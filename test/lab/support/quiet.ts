@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { addFloating, lines, MOVING_IP, type NodeName, node, script } from './lab.js';
 import { migrate } from './migrate.js';
 import { goodVerdicts, signal, startWorkload } from './verdict.js';
-import { capture, NAK_STOPPED, RC_ACKNOWLEDGE } from './wire.js';
+import { capture, isNakStopped } from './wire.js';
 
 /** Two seconds of silence end the connection: retry 7 would be without end in rxe. */
 const IMPATIENT = ['--timeout', '17', '--retry', '3'];
@@ -30,7 +30,7 @@ export async function migrationStates(name: NodeName): Promise<string[]> {
  * Moves one end of an idle connection with a restore that is delayed, lets the other end post meanwhile, and
  * gives the NAK-stopped that it got.
  */
-async function postWhileAway(address: 'floating' | 'changed', extra: string[] = []) {
+export async function postWhileAway(address: 'floating' | 'changed', extra: string[] = []) {
   await installSlowCriu();
   const test = await startWorkload({
     server: 'a',
@@ -51,9 +51,7 @@ async function postWhileAway(address: 'floating' | 'changed', extra: string[] = 
   await signal(test.stayer, 'USR1');
   await moving;
   test.mover.at = 'b';
-  const naks = (await stop()).filter(
-    ({ opcode, syndrome }) => opcode === RC_ACKNOWLEDGE && syndrome === NAK_STOPPED,
-  );
+  const naks = (await stop()).filter(isNakStopped);
   return { test, naks };
 }
 
@@ -116,8 +114,8 @@ export async function absentPartner(): Promise<void> {
       'a',
       `const [found] = rxe.listQps().filter(({ type }) => type === 'RC');
        rxe.stop(found.qpn);
-       const [{ qpn, destQpn: peerQpn, dgid: peerGid, epoch }] = rxe.listQps().filter(({ type }) => type === 'RC');
-       console.log(JSON.stringify({ qpn, peerQpn, peerGid, epoch }));`,
+       const [{ destQpn: peerQpn, dgid: peerGid, respPsn: psn, ...qp }] = rxe.listQps().filter(({ type }) => type === 'RC');
+       console.log(JSON.stringify({ ...qp, peerQpn, peerGid, psn }));`,
     );
     await script('a', 'ip addr del "$1/24" dev eth0; ip link set eth0 down', [MOVING_IP]);
     await withRxe('b', `rxe.reserve([${qp}], 20_000);`);

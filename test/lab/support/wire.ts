@@ -6,8 +6,10 @@ import { type NodeName, node, script } from './lab.js';
 /** RC opcodes of the base transport header (IBTA volume 1, 9.2.2), and the one that the module adds. */
 export const RC_ACKNOWLEDGE = 0x11;
 export const RC_RESUME = 0x19;
-/** Syndrome in the ACK extended header by which a stopped QP asks its peer to wait. */
-export const NAK_STOPPED = 0x65;
+/** Syndrome of an RNR NAK in the ACK extended header, without the time that it tells. */
+const RNR_NAK = 0x20;
+/** What follows the header of one that a stopped QP sends: version, type, and the mark of the protocol. */
+const NAK_STOPPED = 0x0203524d;
 
 export interface RocePacket {
   source: string;
@@ -17,7 +19,13 @@ export interface RocePacket {
   psn: number;
   /** Of the ACK extended header, which follows the base header in these packets. */
   syndrome: number;
+  /** The four bytes behind the ACK extended header; absent: there are none. */
+  note?: number;
 }
+
+/** By which a stopped QP asks its peer to wait. */
+export const isNakStopped = ({ opcode, syndrome, note }: RocePacket): boolean =>
+  opcode === RC_ACKNOWLEDGE && (syndrome & 0xe0) === RNR_NAK && note === NAK_STOPPED;
 
 const FILE = '/root/wire.pcap';
 
@@ -66,5 +74,6 @@ function parseFrame(frame: Buffer): RocePacket | undefined {
     destQpn: bth.readUIntBE(5, 3),
     psn: bth.readUIntBE(9, 3),
     syndrome: bth.readUInt8(12),
+    ...(bth.length >= 20 ? { note: bth.readUInt32BE(16) } : {}),
   };
 }

@@ -96,6 +96,39 @@ describe('what a peer is', () => {
       ['warning PEER_STOCK a'],
     ],
     [
+      'known by its answer to a greeting',
+      { source: { rdma: { ...rdma, connected: [{ ...qp, isAware: true }] } } },
+      { kind: 'roam' },
+      ['info PEER_FOLLOWS a'],
+    ],
+    [
+      'known by its silence, when its host is up',
+      {
+        source: { rdma: { ...rdma, connected: [{ ...qp, isAware: false }] } },
+        fit: reached('answers', 'answers'),
+      },
+      { kind: 'stock' },
+      ['error PEER_STOCK a'],
+    ],
+    [
+      'known by its silence, and the address floats',
+      {
+        source: { ...floats, rdma: { ...rdma, connected: [{ ...qp, own: FLOATING, isAware: false }] } },
+        fit: reached('answers', 'answers'),
+      },
+      { kind: 'stock', mode: 'same-address' },
+      ['warning PEER_STOCK a'],
+    ],
+    [
+      'unknown when its host is silent too',
+      {
+        source: { rdma: { ...rdma, connected: [{ ...qp, isAware: false }] } },
+        fit: reached('silent', 'silent'),
+      },
+      { kind: 'unknown' },
+      ['info PEER_KIND_UNKNOWN a', 'info PEER_SILENT a'],
+    ],
+    [
       'gone with its device',
       { fit: asked({ ...stock, hasRxe: false }) },
       { kind: 'none' },
