@@ -99,7 +99,7 @@ describe('an image that is none is refused, by its name and with the reason', ()
       'another module',
       CONTEXT,
       () => contextImage(allRecords(), { version: 9 }),
-      /version 9, not 5.*byte 68/,
+      /version 9, not 6.*byte 68/,
     ],
     [
       'a dump that lies of its length',
