@@ -75,7 +75,7 @@ static void rxe_migr_learn_locked(struct rxe_qp *qp)
 	qp->migr.aware = true;
 	/* what it was not told when this end went on */
 	if (qp->migr.unsaid && !qp->migr.dead && !(qp->migr.flags & ROAM_RXE_STOPPED))
-		mod_delayed_work(system_unbound_wq, &qp->migr.resume_work, 0);
+		mod_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work, 0);
 }
 
 /* The peer has said what only an aware one says. */
@@ -142,7 +142,7 @@ void rxe_migr_rcv_greeting(struct rxe_qp *qp, struct rxe_pkt_info *pkt,
 	spin_lock_irqsave(&qp->migr.lock, irq);
 	if (!qp->migr.dead) {
 		qp->migr.asked = be64_to_cpu(rxe_migr_note_of(pkt)->nonce);
-		queue_work(system_unbound_wq, &qp->migr.news_work);
+		queue_work(RXE_MIGR_WQ, &qp->migr.news_work);
 	}
 	spin_unlock_irqrestore(&qp->migr.lock, irq);
 }
