@@ -3,7 +3,7 @@ import { useSweptLab } from '../support/hooks.js';
 import { MOVING_IP } from '../support/lab.js';
 import { migrateFails } from '../support/migrate.js';
 import { itMoves } from '../support/perftest.js';
-import { counter, isStock, useStockPeer } from '../support/stock.js';
+import { counter, installRefusingCriu, isStock, REFUSING_CRIU, useStockPeer } from '../support/stock.js';
 import { goodVerdicts, move, progresses, signal, startWorkload } from '../support/verdict.js';
 
 describe('a peer on the stock module', () => {
@@ -29,6 +29,7 @@ describe('a peer on the stock module', () => {
   });
 
   it('keeps it when the move is rolled back', async () => {
+    await installRefusingCriu();
     const test = await startWorkload({
       server: 'a',
       client: 'c',
@@ -41,7 +42,7 @@ describe('a peer on the stock module', () => {
     const failure = await migrateFails('a', test.mover.pid, {
       to: 'b',
       ip: `${MOVING_IP}/24`,
-      extra: ['--criu', '/root/refusing-criu'],
+      extra: ['--criu', REFUSING_CRIU],
     });
     expect(failure.phase).toBe('restore');
     expect(await counter('rcvd_rnr_err')).toBeGreaterThan(before);

@@ -19,6 +19,15 @@ export function useStockPeer(): void {
   );
 }
 
+export const REFUSING_CRIU = '/root/refusing-criu';
+
+/** A criu that does not restore what the engine moves. */
+export async function installRefusingCriu(): Promise<void> {
+  const program = '#!/bin/sh\n[ "$ROAM_DEFER_RESUME" = 1 ] && exit 1\nexec criu "$@"';
+  for (const name of ['a', 'b'] as const)
+    await script(name, `printf '%s\\n' "$1" >${REFUSING_CRIU}; chmod 755 ${REFUSING_CRIU}`, [program]);
+}
+
 /** The module's own sysctls are not there. */
 export async function isStock(): Promise<boolean> {
   return (
