@@ -19,6 +19,7 @@ interface Flags extends WayFlags, MemoryFlags {
   syncBundles?: boolean;
   tcpClose?: boolean;
   carryLimit: number;
+  maxHold: number;
   untilEof?: boolean;
   json?: boolean;
 }
@@ -56,6 +57,7 @@ export function registerDrain(program: Command): void {
   memoryFlags(wayFlags(command))
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
+    .option('--max-hold <seconds>', 'how long peers are told to wait for who is on his way', amount, 60)
     .option('--until-eof', 'end, as by Ctrl-C, when standard input does')
     .option('--json', 'print the report as JSON')
     .description('move everything that uses RDMA off a host, each process tree and container by a migration')
@@ -100,6 +102,7 @@ function optionsOf(flags: Flags, to: string[]): DrainOptions {
     syncBundles: flags.syncBundles ?? false,
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,
+    maxHoldMs: flags.maxHold * 1000,
   };
 }
 

@@ -154,6 +154,8 @@ export function drainText({ host, units, unreachable, ok, ms }: DrainReport, dry
   for (const unit of units)
     if (unit.reason)
       lines.push(`${unit.target}: ${unit.reason}${unit.remedy ? `\n  -> ${unit.remedy}` : ''}`);
+  for (const { target, report } of units)
+    for (const warning of report?.warnings ?? []) lines.push(`${target}: warning: ${warning}`);
   const moved = units.filter(({ result }) => result === 'moved').length;
   if (dryRun)
     lines.push(

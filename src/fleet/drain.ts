@@ -80,6 +80,7 @@ async function moveAll(
   for (const item of planned) if (!item.to) end(item, told(item));
   let blocked = results.size > 0 && !keepGoing ? 'something else cannot move' : undefined;
   const queue = planned.filter(({ to }) => to);
+  const freezeTurn = turns();
   const worker = async () => {
     for (let item = queue.shift(); item; item = queue.shift()) {
       const reason = signal?.aborted ? 'interrupted' : blocked;
@@ -87,13 +88,27 @@ async function moveAll(
         end(item, { ...told(item), result: 'not begun', reason });
         continue;
       }
-      const unit = await moveOne(item, options, tell);
+      const unit = await moveOne(item, { ...options, freezeTurn }, tell);
       if (unit.result !== 'moved' && !keepGoing) blocked ??= `the migration of ${unit.target} failed`;
       end(item, unit);
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, parallel) }, worker));
   return planned.map((item) => results.get(item) as DrainedUnit);
+}
+
+/** One holds it at a time: two that are frozen at once are frozen longer, because they share processors and link. */
+export function turns(): () => Promise<() => void> {
+  let last = Promise.resolve();
+  return async () => {
+    const before = last;
+    let end = () => {};
+    last = new Promise((resolve) => {
+      end = resolve;
+    });
+    await before;
+    return end;
+  };
 }
 
 function told({ unit, to, ip, reason, remedy, findings }: Planned): DrainedUnit {

@@ -69,8 +69,10 @@ export function migrate(options: MigrateOptions): Migration {
 
 async function run(options: MigrateOptions): Promise<MigrationReport> {
   const connection: { agent?: AgentClient; custody?: Custody; link?: DataLink; tally?: Tally } = {};
+  let endTurn = () => {};
   const onEvent = (event: MigrationEvent) => {
     if (event.type === 'start') connection.custody?.reached(event.phase);
+    if (event.type === 'end' && event.phase === 'resume') endTurn();
     options.onEvent?.(event);
   };
   const phases = new Phases(onEvent, options.signal);
@@ -151,6 +153,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
           (done) => `${done.length} rounds`,
         )
       : undefined;
+    endTurn = (await options.freezeTurn?.()) ?? endTurn;
     if (checked.source.rdma.contexts > 0)
       await phases.run('announce', hostname(), () => announce(checked.source.pids, options, phases));
     const sent = rounds ? { rounds } : {};
@@ -166,6 +169,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       error.report = phases.failed({ target: options.target, source: hostname(), destination: to });
     throw error;
   } finally {
+    endTurn();
     support.deliver();
     await connection.link?.close();
     await connection.agent?.close();

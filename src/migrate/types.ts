@@ -118,6 +118,8 @@ export interface MigrateOptions extends InspectOptions {
   keepImages?: boolean;
   /** Aborting before the commit point rolls back; after it, it has no effect. */
   signal?: AbortSignal;
+  /** Awaited before the freeze; what it gives is called when no process of this migration is frozen any more. */
+  freezeTurn?: () => Promise<() => void>;
   onEvent?: (event: MigrationEvent) => void;
   /** Takes what is needed to find out why a migration went as it did, once, when it has ended either way. */
   onSupport?: (files: SupportFile[]) => void;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { turns } from '../../../src/fleet/drain.js';
 import { addressesOf, candidates, occupy, type Place } from '../../../src/fleet/place.js';
 import { type Check, type Planned, plan } from '../../../src/fleet/plan.js';
 import type { DrainOptions, Movable } from '../../../src/fleet/types.js';
@@ -189,5 +190,22 @@ describe('the plan of a drain', () => {
       ['c: ssh to c failed; b: no way', 'do it'],
       ['it is in a container that is not one of runc', undefined],
     ]);
+  });
+});
+
+describe('turns', () => {
+  it('are had one at a time, in the order in which they were asked for', async () => {
+    const turn = turns();
+    const order: string[] = [];
+    const work = async (name: string) => {
+      const end = await turn();
+      order.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      order.push(`${name} ends`);
+      end();
+      end();
+    };
+    await Promise.all([work('a'), work('b')]);
+    expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 });
