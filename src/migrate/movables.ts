@@ -1,15 +1,15 @@
 // What could leave this host: process trees and containers that hold verbs contexts, each as one migration takes it.
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { QpInfo } from '../rxe/index.js';
+import { containersHere } from './containers-here.js';
 import { floatingOf, type HostAddress, hostAddresses } from './floats.js';
 import { readJournals } from './journal.js';
 import { openFds, parseStat, processTree } from './proc.js';
 import { mrKeys, withContexts } from './rdma.js';
-import { tryRun } from './run.js';
 import { tcpSockets, udpSockets } from './tcp.js';
 
 export interface Movable {
-  /** What `roam migrate` takes: `pid:1234`, `runc:NAME`. */
+  /** What `roam migrate` takes: `pid:1234`, `runc:NAME`, `docker:NAME`. */
   target: string;
   pid: number;
   comm: string;
@@ -68,6 +68,8 @@ export function topmost(roots: number[], tasks: Map<number, ProcEntry>): number[
   return [...all].filter((pid) => !isBelow(pid));
 }
 
+const UNNAMED = 'it is in a container of another kind than runc and Docker';
+
 async function allTasks(): Promise<Map<number, ProcEntry>> {
   const tasks = new Map<number, ProcEntry>();
   for (const name of await readdir('/proc')) {
@@ -102,18 +104,6 @@ async function outsiders(tasks: Map<number, ProcEntry>): Promise<Set<number>> {
   return outside;
 }
 
-interface RuncContainer {
-  id: string;
-  pid: number;
-  bundle: string;
-}
-
-async function runcContainers(): Promise<RuncContainer[]> {
-  const found = await tryRun('runc', ['list', '--format', 'json']).catch(() => undefined);
-  if (found?.exitCode !== 0) return [];
-  return (JSON.parse(found.stdout || 'null') as RuncContainer[] | null) ?? [];
-}
-
 const namespace = (pid: number | 'self', kind: string) => readlink(`/proc/${pid}/ns/${kind}`).catch(() => '');
 
 /** Whether it is in a pid or mount namespace of its own: then a container runtime has made it. */
@@ -132,7 +122,7 @@ export async function movables(): Promise<Movable[]> {
   const held = (await holders(tasks.keys())).filter((pid) => !outside.has(pid));
   if (held.length === 0) return [];
   const contained = await Promise.all(held.map(isContained));
-  const known = contained.includes(true) ? await runcContainers() : [];
+  const known = contained.includes(true) ? await containersHere() : [];
   const named = new Map<number, Pick<Movable, 'target' | 'bundle' | 'problem'>>();
   const free: number[] = [];
   held.forEach((pid, i) => {
@@ -141,8 +131,10 @@ export async function movables(): Promise<Movable[]> {
       return;
     }
     const container = known.find((candidate) => descends(pid, candidate.pid, tasks));
-    if (container) named.set(container.pid, { target: `runc:${container.id}`, bundle: container.bundle });
-    else named.set(pid, { target: `pid:${pid}`, problem: 'it is in a container that is not one of runc' });
+    if (container) {
+      const { pid: first, ...name } = container;
+      named.set(first, name);
+    } else named.set(pid, { target: `pid:${pid}`, problem: UNNAMED });
   });
   for (const pid of topmost(free, tasks)) named.set(pid, { target: `pid:${pid}` });
   const [addresses, keys] = await Promise.all([hostAddresses().catch(() => []), mrKeys().catch(() => [])]);

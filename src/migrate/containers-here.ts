@@ -1,0 +1,34 @@
+// The containers of this host that a migration can be asked for by name.
+import { docker } from './docker/api.js';
+import type { Inspected } from './docker/types.js';
+import { tryRun } from './run.js';
+
+export interface NamedContainer {
+  /** `runc:NAME`, `docker:NAME`. */
+  target: string;
+  /** Its first process. */
+  pid: number;
+  /** Directory of config.json, where its owner has made it. */
+  bundle?: string;
+}
+
+async function ofRunc(): Promise<NamedContainer[]> {
+  const found = await tryRun('runc', ['list', '--format', 'json']).catch(() => undefined);
+  if (found?.exitCode !== 0) return [];
+  const listed = JSON.parse(found.stdout || 'null') as { id: string; pid: number; bundle: string }[] | null;
+  return (listed ?? []).map(({ id, pid, bundle }) => ({ target: `runc:${id}`, pid, bundle }));
+}
+
+/** None where no daemon answers. */
+async function ofDocker(): Promise<NamedContainer[]> {
+  const listed = await docker<{ Id: string }[]>('GET', '/containers/json').catch(() => []);
+  const all = await Promise.all(
+    listed.map(({ Id }) => docker<Inspected>('GET', `/containers/${Id}/json`).catch(() => undefined)),
+  );
+  return all.flatMap((found) =>
+    found ? [{ target: `docker:${found.Name.replace(/^\//, '')}`, pid: found.State.Pid }] : [],
+  );
+}
+
+export const containersHere = async (): Promise<NamedContainer[]> =>
+  (await Promise.all([ofRunc(), ofDocker()])).flat();
