@@ -31,7 +31,7 @@ static int rxe_migr_add_at(struct rxe_pool *pool, struct rxe_pool_elem *elem,
 	kref_init(&elem->ref_cnt);
 	init_completion(&elem->complete);
 
-	err = xa_insert(&pool->xa, index, NULL, GFP_KERNEL);
+	err = xa_insert_irq(&pool->xa, index, NULL, GFP_KERNEL);
 	if (err)
 		goto err_count;
 
@@ -181,6 +181,8 @@ static int rxe_migr_pin_mr(struct rxe_dev *rxe, struct rxe_mr *mr)
 	u32 key = mr->rkey;
 	int err;
 
+	/* an attempt that failed left the count of pages that it freed */
+	mr->num_buf = 0;
 	err = rxe_mr_init_user(rxe, mr->migr_start, mr->migr_length,
 			       mr->access, mr);
 	/* that made up a key */
