@@ -20,7 +20,7 @@ void *rxe_migr_put(struct rxe_migr_buf *buf, const void *data, size_t len)
 
 	if (buf->len + len > buf->size) {
 		size_t size = max_t(size_t, 2 * buf->size, buf->len + len + 65536);
-		u8 *bigger = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+		u8 *bigger = kvzalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 		if (!bigger) {
 			buf->err = -ENOMEM;
@@ -84,6 +84,30 @@ void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q)
 	if (!q)
 		return;
 	rxe_migr_put(buf, q->buf, q->buf_size);
+	rxe_migr_pad(buf);
+}
+
+/*
+ * The same for one that its owner may resize meanwhile, which frees the ring:
+ * d is in buf already, and the lock is taken only once there is room.
+ */
+void rxe_migr_put_resizable(struct rxe_migr_buf *buf, size_t d, struct rxe_queue *q,
+			    spinlock_t *lock)
+{
+	size_t size = READ_ONCE(q->buf_size);
+	u8 *ring = rxe_migr_put(buf, NULL, size);
+	unsigned long irq;
+
+	if (!ring)
+		return;
+	spin_lock_irqsave(lock, irq);
+	if (q->buf_size == size) {
+		rxe_migr_describe_queue((struct roam_rxe_queue *)(buf->data + d), q);
+		memcpy(ring, q->buf, size);
+	} else {
+		buf->err = -EAGAIN;
+	}
+	spin_unlock_irqrestore(lock, irq);
 	rxe_migr_pad(buf);
 }
 
@@ -151,9 +175,8 @@ static void rxe_migr_dump_cq(struct rxe_migr_buf *buf, struct rxe_cq *cq)
 		d.comp_events_pending = rxe_migr_unread(evq, &ucq->comp_list);
 	}
 
-	rxe_migr_describe_queue(&d.q, cq->queue);
 	rxe_migr_put(buf, &d, sizeof(d));
-	rxe_migr_put_queue(buf, cq->queue);
+	rxe_migr_put_resizable(buf, start + offsetof(typeof(d), q), cq->queue, &cq->cq_lock);
 	rxe_migr_end(buf, start);
 }
 

@@ -47,6 +47,8 @@ void rxe_migr_dump_files(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 
 
 void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp);
 void rxe_migr_put_queue(struct rxe_migr_buf *buf, struct rxe_queue *q);
+void rxe_migr_put_resizable(struct rxe_migr_buf *buf, size_t d, struct rxe_queue *q,
+			    spinlock_t *lock);
 void rxe_migr_describe_queue(struct roam_rxe_queue *d, struct rxe_queue *q);
 
 void rxe_migr_gid(u8 *gid, struct rxe_av *av, bool source);

@@ -21,9 +21,9 @@ static void rxe_migr_dump_srq(struct rxe_migr_buf *buf, struct rxe_srq *srq)
 	};
 	size_t start = buf->len;
 
-	rxe_migr_describe_queue(&d.q, srq->rq.queue);
 	rxe_migr_put(buf, &d, sizeof(d));
-	rxe_migr_put_queue(buf, srq->rq.queue);
+	rxe_migr_put_resizable(buf, start + offsetof(typeof(d), q), srq->rq.queue,
+			       &srq->rq.consumer_lock);
 	rxe_migr_end(buf, start);
 }
 

@@ -128,6 +128,7 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 	struct ib_uqp_object *uqp = qp->ibqp.uobject;
 	u32 max_sge = qp->srq ? qp->srq->rq.max_sge : qp->rq.max_sge;
 	struct rxe_recv_wqe *wqe = qp->resp.wqe;
+	u32 num_sge = wqe ? READ_ONCE(wqe->dma.num_sge) : 0;
 	struct roam_rxe_qp d = {
 		.rec = {
 			.type = ROAM_RXE_T_QP,
@@ -157,15 +158,14 @@ void rxe_migr_dump_qp(struct rxe_migr_buf *buf, struct rxe_qp *qp)
 	rxe_migr_fill_protocol(&d, qp);
 	rxe_migr_describe_queue(&d.sq, qp->sq.queue);
 	rxe_migr_describe_queue(&d.rq, qp->rq.queue);
-	/* copied from memory that the application can write: checked again */
-	if (wqe && (wqe->dma.num_sge > max_sge ||
-		    wqe->dma.num_sge > RXE_MAX_SGE)) {
+	/* in memory that the application can write, at any moment: read once */
+	if (num_sge > max_sge || num_sge > RXE_MAX_SGE) {
 		buf->err = -EINVAL;
 		return;
 	}
 	if (wqe) {
 		d.has_recv_wqe = 1;
-		d.recv_wqe_len = sizeof(*wqe) + wqe->dma.num_sge * sizeof(struct rxe_sge);
+		d.recv_wqe_len = sizeof(*wqe) + num_sge * sizeof(struct rxe_sge);
 	}
 
 	rxe_migr_put(buf, &d, sizeof(d));

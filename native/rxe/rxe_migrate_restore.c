@@ -131,8 +131,9 @@ static int rxe_migr_parse_qp(struct rxe_qp *qp, const void *data, size_t len,
 		return -EINVAL;
 
 	have = qp->resp.resources ? qp->attr.max_dest_rd_atomic : 0;
+	/* one for ERR is new: the record's count must not become that of an array that is there */
 	if (d->res_count > RXE_MAX_QP_RD_ATOM ||
-	    (d->state != IB_QPS_ERR && d->res_count != have))
+	    (d->state == IB_QPS_ERR ? !!qp->resp.resources : d->res_count != have))
 		return -EINVAL;
 	p->res = rxe_migr_take(&c, d->res_count * sizeof(*p->res));
 	if (!p->res)

@@ -332,7 +332,7 @@ void *rxe_migr_record(struct uverbs_attr_bundle *attrs, size_t *len)
 	if (req.len < sizeof(struct roam_rxe_rec) || req.len > RXE_MIGR_MAX_RECORD)
 		return ERR_PTR(-EINVAL);
 
-	data = kvmalloc(req.len, GFP_KERNEL_ACCOUNT);
+	data = kvmalloc(req.len, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!data)
 		return ERR_PTR(-ENOMEM);
 	if (copy_from_user(data, u64_to_user_ptr(req.addr), req.len)) {
