@@ -3,7 +3,8 @@
 #   SOURCE  linux-source-X.Y.tar.xz of Debian's linux-source package, a directory
 #           that holds its Makefile and drivers/infiniband, or "installed": that
 #           tarball of the headers' version in /usr/src
-#   KERNEL  release to build for; /lib/modules/KERNEL/build must exist
+#   KERNEL  release to build for; /lib/modules/KERNEL/build must exist. Or a
+#           directory in which that kernel was built
 #   OUT     directory for rdma_rxe.ko (made when missing)
 # Runs on the machine (or in the root tree) whose kernel headers are used.
 set -eu
@@ -13,7 +14,10 @@ die() { echo "build.sh: $*" >&2; exit 1; }
 [ $# -eq 3 ] || die "usage: build.sh SOURCE KERNEL OUT"
 source=$1 kernel=$2 out=$3
 here=$(cd "$(dirname "$0")" && pwd)
-headers=/lib/modules/$kernel/build
+case $kernel in
+*/*) headers=$kernel ;;
+*) headers=/lib/modules/$kernel/build ;;
+esac
 sub=drivers/infiniband
 
 [ -d "$headers" ] || die "$headers: no headers; install linux-headers-$kernel"

@@ -37,7 +37,7 @@ export function registerLab(program: Command): void {
       '--kernel <kernel>',
       "Debian's kernel to boot: stable or backports (default: ROAM_LAB_KERNEL, or stable)",
     )
-    .option('--memory <MiB>', 'memory of a node', '1024')
+    .option('--memory <MiB>', 'memory of a node, 1024 by default')
     .option('--with <extra>', 'more on the nodes: docker (which wants 2048 MiB)')
     .addOption(nameOption())
     .option('--json', 'print the status as JSON')
@@ -103,7 +103,7 @@ async function up(
   options: Common & {
     nodes: string;
     module: string[];
-    memory: string;
+    memory?: string;
     kernel?: KernelChoice;
     with?: string;
   },
@@ -116,7 +116,7 @@ async function up(
   const lab = await Lab.up({
     nodes,
     modules: parseModules(options.module, nodes),
-    memory: Number(options.memory),
+    ...(options.memory ? { memory: Number(options.memory) } : {}),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
     ...(options.with ? { extra: options.with } : {}),
     name: options.name,

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { LabError } from '../errors.js';
 import { programFile } from '../package-root.js';
 import { chooseAccel } from './accel.js';
+import { wantsDebugKernel } from './image/debug.js';
 import { ensureImage, KERNELS, type KernelChoice } from './image/index.js';
 import { LabNode } from './node.js';
 import type { LabPlan } from './plan.js';
@@ -36,6 +37,8 @@ export interface LabOptions {
 
 /** KVM takes a few seconds, TCG about ten, and several times that on a busy machine. */
 const BOOT_TIMEOUT = 180_000;
+/** The debug kernel keeps a byte beside every eight, and freed memory for a while. */
+const DEBUG = { bootTimeout: 5 * BOOT_TIMEOUT, memory: 2048 };
 let labsStarted = 0;
 
 /** A running lab: SoftRoCE nodes as virtual machines on a network of their own. */
@@ -155,8 +158,10 @@ async function makePlan(
     image,
     accel,
     tscKhz: Number(tscKhz),
-    memory: options.memory ?? 1024,
+    memory: 1024,
     bootTimeout: BOOT_TIMEOUT,
+    ...(wantsDebugKernel() ? DEBUG : {}),
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
   };
 }
 

@@ -84,6 +84,8 @@ export function qemuArgs(node: NodeSpec, plan: LabPlan, consoleFile: string): st
       // Calibrated against emulated timers on a busy host, the guest's clock would run several times too fast.
       ...(plan.accel === 'tcg' ? [`tsc=reliable tsc_early_khz=${plan.tscKhz}`, SLOW_UNDER_TCG] : []),
       `roam_node=${node.name} roam_n=${node.index} roam_hosts=${plan.nodes.map((other) => other.name).join(',')} roam_module=${node.module}`,
+      // Such as slub_debug=FZPU: for a look at the kernel.
+      process.env.ROAM_LAB_APPEND ?? '',
     ].join(' '),
   ];
 }

@@ -1,4 +1,5 @@
 import { type BaseImage, ensureBase, type KernelChoice } from './base.js';
+import { wantsDebugKernel, withDebugKernel } from './debug.js';
 import { withExtra } from './extra.js';
 import { ensureKernel } from './kernel.js';
 import { ensurePayload, type Payload } from './payload.js';
@@ -22,5 +23,7 @@ export async function ensureImage(
 ): Promise<GuestImage> {
   const plain = await ensureBase(kernel, onProgress, signal);
   const base = extra === undefined ? plain : await withExtra(plain, extra, onProgress, signal);
-  return { base, kernel: await ensureKernel(base), payload: await ensurePayload(base, onProgress, signal) };
+  const payload = await ensurePayload(base, onProgress, signal);
+  const image = { base, kernel: await ensureKernel(base), payload };
+  return wantsDebugKernel() ? withDebugKernel(image) : image;
 }
