@@ -1,7 +1,9 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readContextImage, readDescriptorImage } from '../../../src/inspect/dump.js';
-import { ImageError } from '../../../src/inspect/index.js';
+import { ImageError, inspectImages } from '../../../src/inspect/index.js';
 import {
   addressHandles,
   completionQueues,
@@ -13,7 +15,7 @@ import {
   sharedReceiveQueues,
 } from '../../../src/inspect/objects.js';
 import { checkReferences } from '../../../src/inspect/references.js';
-import { contextImage } from './images.js';
+import { contextImage, scratch, wholeDump, writeDump } from './images.js';
 
 /** All that is read of a context. */
 function readAll(bytes: Uint8Array): void {
@@ -75,4 +77,59 @@ describe('whatever bytes an image has, it is read or refused', () => {
       ),
     );
   });
+});
+
+describe('whatever happened to one file of a dump, the dump is read or refused', () => {
+  const files = [...wholeDump()];
+  const damage = fc.oneof(
+    fc.record({ kind: fc.constant('cut' as const), at: fc.nat(), value: fc.nat() }),
+    fc.record({ kind: fc.constant('byte' as const), at: fc.nat(), value: fc.nat(255) }),
+    fc.record({
+      kind: fc.constant('number' as const),
+      at: fc.nat(),
+      value: fc.oneof(fc.nat(64), fc.constantFrom(0x7fffffff, 0x80000000, 0xffffffff)),
+    }),
+    fc.record({ kind: fc.constant('moved' as const), at: fc.nat(), value: fc.nat() }),
+  );
+
+  type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
+
+  function damaged(whole: Buffer, { kind, at, value }: Damage): Buffer {
+    const bytes = Buffer.from(whole);
+    if (bytes.length < 4) return bytes;
+    if (kind === 'cut') return bytes.subarray(0, at % bytes.length);
+    if (kind === 'byte') bytes.writeUInt8(value, at % bytes.length);
+    else if (kind === 'number') bytes.writeUInt32LE(value, at % (bytes.length - 3));
+    // A part in the place of another.
+    else bytes.copy(bytes, at % bytes.length, value % bytes.length);
+    return bytes;
+  }
+
+  it('with the reason, and in finite time', async () => {
+    const dir = await scratch();
+    try {
+      await writeDump(dir, new Map(files));
+      await fc.assert(
+        fc.asyncProperty(
+          fc.nat(files.length - 1),
+          fc.array(damage, { minLength: 1, maxLength: 3 }),
+          async (n, damages) => {
+            const [name, whole] = files[n] as [string, Buffer];
+            await writeFile(join(dir, name), damages.reduce(damaged, whole));
+            try {
+              await inspectImages(dir);
+            } catch (error) {
+              if (!(error instanceof ImageError)) throw error;
+              if (!error.message || !error.remedy) throw new Error('refused without reason or remedy');
+            } finally {
+              await writeFile(join(dir, name), whole);
+            }
+          },
+        ),
+        { numRuns: 150, timeout: 30_000 },
+      );
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  }, 240_000);
 });
