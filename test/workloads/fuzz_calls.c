@@ -251,7 +251,7 @@ static void spoil(struct fuzz_thread *t, struct ib_uverbs_ioctl_hdr *hdr)
 }
 
 /* The file itself, one of its event files, or any. */
-static int some_file(struct fuzz_thread *t, int fd, uint32_t slot)
+static int some_file(struct fuzz_thread *t, const struct method *m, int fd, uint32_t slot)
 {
 	switch (below(&t->rng, 4)) {
 	case 0:
@@ -259,7 +259,8 @@ static int some_file(struct fuzz_thread *t, int fd, uint32_t slot)
 	case 1:
 		return fd;
 	default:
-		return __atomic_load_n(&t->world->files[slot][below(&t->rng, 2)], __ATOMIC_SEQ_CST);
+		return __atomic_load_n(&t->world->files[slot][m->method != ROAM_RXE_METHOD_IDENTIFY_COMP],
+				       __ATOMIC_SEQ_CST);
 	}
 }
 
@@ -282,7 +283,7 @@ void fuzz_call(struct fuzz_thread *t)
 	if (m->takes & HANDLE)
 		add(hdr, ROAM_RXE_ATTR_HANDLE)->data = below(&t->rng, 16);
 	if (m->takes & FD)
-		add(hdr, ROAM_RXE_ATTR_FD)->data_s64 = some_file(t, fd, slot);
+		add(hdr, ROAM_RXE_ATTR_FD)->data_s64 = some_file(t, m, fd, slot);
 	if (m->takes & REQ) {
 		fill_request(t, m, req);
 		a = add(hdr, ROAM_RXE_ATTR_REQ);
