@@ -44,6 +44,7 @@ static const struct method {
 	  sizeof(struct roam_rxe_announced)),
 	M(READY, WATCH, 0, 0, 0),
 	M(TRACK, TRACK, ROOT, 0, 0),
+	M(GREET, GREET, REQ, sizeof(struct roam_rxe_scope), 0),
 	M(RESERVE, HOLD, REQ | ROOT, sizeof(struct roam_rxe_buf), 0),
 #undef M
 };
@@ -183,7 +184,7 @@ static void fill_request(struct fuzz_thread *t, const struct method *m, void *re
 			buf->addr = address(t, buf->len);
 			buf->flags = m->method == ROAM_RXE_METHOD_LIST && t->world->root && one_in(&t->rng, 2);
 		}
-	} else if (m->object == ROAM_RXE_OBJECT_MIGR) {
+	} else if (m->object == ROAM_RXE_OBJECT_MIGR || m->object == ROAM_RXE_OBJECT_GREET) {
 		words[0] = one_in(&t->rng, 2) ? 0 : FUZZ_QPN + below(&t->rng, FUZZ_QPNS);
 		words[1] = words[0] && t->world->root && one_in(&t->rng, 2);
 	} else if (m->method == ROAM_RXE_METHOD_RESTORE_BEGIN && m->object == ROAM_RXE_OBJECT_RESTORE) {
@@ -253,14 +254,16 @@ static void spoil(struct fuzz_thread *t, struct ib_uverbs_ioctl_hdr *hdr)
 /* The file itself, one of its event files, or any. */
 static int some_file(struct fuzz_thread *t, const struct method *m, int fd, uint32_t slot)
 {
+	bool async;
+
 	switch (below(&t->rng, 4)) {
 	case 0:
 		return (int)below(&t->rng, 40);
 	case 1:
 		return fd;
 	default:
-		return __atomic_load_n(&t->world->files[slot][m->method != ROAM_RXE_METHOD_IDENTIFY_COMP],
-				       __ATOMIC_SEQ_CST);
+		async = m->object != ROAM_RXE_OBJECT_MIGR || m->method != ROAM_RXE_METHOD_IDENTIFY_COMP;
+		return __atomic_load_n(&t->world->files[slot][async], __ATOMIC_SEQ_CST);
 	}
 }
 
