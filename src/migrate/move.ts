@@ -84,6 +84,8 @@ export class Move {
     const here = hostname();
     phases.throwIfAborted();
     const dump = phases.begin('dump');
+    const { docker } = this.c;
+    if (docker) phases.onRollback('keeping the container connected', () => docker.staysConnected());
     phases.onRollback('resuming the QPs here', () => resumeFrozen(this.#frozen));
     const thaw = phases.mark();
     let commit: ReturnType<Phases['begin']> | undefined;

@@ -1,6 +1,7 @@
 // The source's part in moving a container of Docker: what is made at the destination beforehand, and what the container
 // is loosened from in the freeze.
 import { readdir, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from '../agent/client.js';
 import type { Custody } from '../custody.js';
 import { syncPath } from '../sync.js';
@@ -13,9 +14,15 @@ import { loosen, type Ties, tie, tiesOf } from './networks.js';
 import type { CreatedContainer, DockerPlace } from './place.js';
 import type { DockerOrder } from './restore.js';
 
+/** How long it is tried to connect a container again that runs here. */
+const RETURN_TIMEOUT_MS = 120_000;
+const RETRY_MS = 2000;
+
 export class DockerMove {
   readonly #ties: Ties;
   readonly #sent = new Set<string>();
+  /** It may have been taken from its networks. */
+  #isAway = false;
 
   private constructor(
     private readonly container: DockerContainer,
@@ -75,11 +82,26 @@ export class DockerMove {
 
   async leave(custody: Custody): Promise<void> {
     await custody.note({ ties: this.#ties });
+    this.#isAway = true;
     await loosen(this.#ties);
   }
 
+  /** Back to its networks, once: it is frozen, and its peers do not wait for ever. */
   async comeBack(): Promise<void> {
-    await tie(this.#ties);
+    if (this.#isAway) await tie(this.#ties);
+    this.#isAway = false;
+  }
+
+  /** Again, when it runs: the swarm may take a while to know that the address is free. */
+  async staysConnected(): Promise<void> {
+    for (const deadline = Date.now() + RETURN_TIMEOUT_MS; ; await sleep(RETRY_MS)) {
+      try {
+        await this.comeBack();
+        return;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+      }
+    }
   }
 
   order(connections: TcpEnds[]): DockerOrder {
