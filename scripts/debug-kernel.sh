@@ -3,7 +3,7 @@
 # like (debug-kernel/config), and rdma_rxe for it, ours and the stock one, into
 # the lab's cache.  Then:
 #   ROAM_LAB_DEBUG_KERNEL=1 roam lab up --nodes 2
-# The kernel takes an hour of two processors, once; the module a minute, each
+# The kernel takes a quarter of an hour on two processors, once; the module a minute, each
 # time that its sources change.  Needs the guest image (roam lab up) and Debian's
 # build-essential bc bison flex libelf-dev libssl-dev xz-utils.
 set -eu
