@@ -166,6 +166,8 @@ const MOST_GATHERED = 1024 * 1024;
 function pipeGathered(from: TLSSocket, to: Socket): void {
   let parts: Buffer[] = [];
   const flush = () => {
+    // The end has taken them along: nothing may be written after it.
+    if (parts.length === 0) return;
     const gathered = parts;
     parts = [];
     if (!to.destroyed && !to.write(Buffer.concat(gathered)) && to.writableLength > MOST_GATHERED) {
@@ -177,7 +179,7 @@ function pipeGathered(from: TLSSocket, to: Socket): void {
     if (parts.push(chunk) === 1) setImmediate(flush);
   });
   from.once('end', () => {
-    if (parts.length > 0) flush();
+    flush();
     to.end();
   });
 }
