@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * objects --server [GID-ADDR] KIND | objects --client HOST [GID-ADDR] KIND, with
- * KIND srq, ud, uc or mw: two ends prepare such objects, with work left in them,
+ * KIND srq, ud, uc, mw or mr: two ends prepare such objects, with work left in them,
  * and wait.  After SIGUSR1 the server, which has moved meanwhile, checks that all
  * is as it was ("checked"); with the client's SIGUSR1 they go on with them.
  */
@@ -264,10 +264,12 @@ int main(int argc, char **argv)
 		(server ? srq_server : srq_client)(&b);
 	else if (!strcmp(kind, "mw"))
 		(server ? mw_server : mw_client)(&b);
+	else if (!strcmp(kind, "mr"))
+		(server ? mr_server : mr_client)(&b);
 	else if (!strcmp(kind, "ud") || !strcmp(kind, "uc"))
 		(server ? datagram_server : datagram_client)(&b, kind[1] == 'd' ? IBV_QPT_UD : IBV_QPT_UC);
 	else
-		die("there is no kind %s: srq, ud, uc, mw", kind);
+		die("there is no kind %s: srq, ud, uc, mw, mr", kind);
 	good(&b, ibv_destroy_cq(b.scq), "ibv_destroy_cq");
 	good(&b, ibv_destroy_cq(b.rcq), "ibv_destroy_cq");
 	good(&b, ibv_dereg_mr(b.mr), "ibv_dereg_mr");

@@ -64,5 +64,7 @@ void datagram_server(struct objects *b, enum ibv_qp_type type);
 void datagram_client(struct objects *b, enum ibv_qp_type type);
 void mw_server(struct objects *b);
 void mw_client(struct objects *b);
+void mr_server(struct objects *b);
+void mr_client(struct objects *b);
 
 #endif

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
-import { script, workload } from '../support/lab.js';
-import { migrateFails } from '../support/migrate.js';
+import { MOVING_IP, script, workload } from '../support/lab.js';
+import { migrate, migrateFails } from '../support/migrate.js';
 import { move, signal, startWorkload, verdicts, type Workload } from '../support/verdict.js';
 
 /** What each end has sent in the end. */
@@ -10,6 +10,7 @@ const SENT = {
   ud: { mover: 6, stayer: 8 },
   uc: { mover: 6, stayer: 8 },
   mw: { mover: 1, stayer: 2 },
+  mr: { mover: 1, stayer: 4 },
 };
 
 async function goesOn(test: Workload, kind: keyof typeof SENT): Promise<void> {
@@ -45,6 +46,23 @@ describe('objects that move with their process, used by a peer', () => {
     });
     await move(test, 'b');
     await goesOn(test, kind);
+  });
+
+  it('mr: registered memory of every kind, with a file of its own', async () => {
+    for (const name of ['a', 'b'] as const)
+      await script(name, 'mkdir -p /srv/objects /dev/shm/objects; echo 4 >/proc/sys/vm/nr_hugepages');
+    const test = await startWorkload({
+      program: 'objects',
+      server: 'a',
+      client: 'c',
+      moving: 'server',
+      address: 'floating',
+      args: ['mr'],
+    });
+    const extra = ['--sync', '/srv/objects', '--sync', '/dev/shm/objects'];
+    await migrate('a', test.mover.pid, { to: 'b', ip: `${MOVING_IP}/24`, extra });
+    test.mover.at = 'b';
+    await goesOn(test, 'mr');
   });
 
   it.each([
