@@ -242,6 +242,8 @@ static int build_object(struct build *b, const struct roam_rxe_rec *rec)
 		return build_ah(b, (const void *)rec);
 	case ROAM_RXE_T_MW:
 		return build_mw(b, (const void *)rec);
+	case ROAM_RXE_T_MCAST:
+		return build_mcast(b, (const void *)rec);
 	default:
 		return build_qp(b, (const void *)rec);
 	}
@@ -250,7 +252,8 @@ static int build_object(struct build *b, const struct roam_rxe_rec *rec)
 static int build_objects(struct build *b)
 {
 	static const uint32_t order[] = { ROAM_RXE_T_CQ, ROAM_RXE_T_SRQ, ROAM_RXE_T_AH,
-					  ROAM_RXE_T_MR, ROAM_RXE_T_QP, ROAM_RXE_T_MW };
+					  ROAM_RXE_T_MR, ROAM_RXE_T_QP, ROAM_RXE_T_MW,
+					  ROAM_RXE_T_MCAST };
 	const struct roam_rxe_rec *rec;
 	size_t i;
 	int ret;

@@ -67,5 +67,6 @@ int build_qp(struct build *b, const struct roam_rxe_qp *qp);
 int build_srq(struct build *b, const struct roam_rxe_srq *srq);
 int build_ah(struct build *b, const struct roam_rxe_ah *ah);
 int build_mw(struct build *b, const struct roam_rxe_mw *mw);
+int build_mcast(struct build *b, const struct roam_rxe_mcast *mcast);
 
 #endif /* ROAM_PLUGIN_BUILD_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* SRQs, AHs and MWs. */
+/* SRQs, AHs, MWs and multicast attachments. */
 #include <arpa/inet.h>
 
 #include "build.h"
@@ -136,4 +136,17 @@ int build_mw(struct build *b, const struct roam_rxe_mw *mw)
 		return ret;
 	ret = rxe_client_restore_mw(b->fd, handle, mw, mw->rec.len);
 	return filled(&mw->rec, mw->rkey, ret);
+}
+
+int build_mcast(struct build *b, const struct roam_rxe_mcast *mcast)
+{
+	char group[INET6_ADDRSTRLEN];
+	int ret = uverbs_attach_mcast(b->fd, mcast->rec.handle, mcast->gid, (uint16_t)mcast->lid);
+
+	if (!ret)
+		return 0;
+	inet_ntop(AF_INET6, mcast->gid, group, sizeof(group));
+	pr_err("can't attach the QP with handle %u to the multicast group %s: %s",
+	       mcast->rec.handle, group, strerror(-ret));
+	return ret;
 }

@@ -89,6 +89,8 @@ static uint64_t record_size(const struct roam_rxe_rec *rec)
 		return sizeof(struct roam_rxe_ah);
 	case ROAM_RXE_T_MW:
 		return sizeof(struct roam_rxe_mw);
+	case ROAM_RXE_T_MCAST:
+		return sizeof(struct roam_rxe_mcast);
 	case ROAM_RXE_T_QP:
 		if (rec->len < sizeof(*qp) || qp->sq.buf_size > rec->len ||
 		    qp->rq.buf_size > rec->len || qp->recv_wqe_len > rec->len)
@@ -100,9 +102,15 @@ static uint64_t record_size(const struct roam_rxe_rec *rec)
 	}
 }
 
-static bool has_handle(uint32_t type)
+/* It tells a handle: its own, or that of the QP which is attached. */
+static bool tells_handle(uint32_t type)
 {
 	return type != ROAM_RXE_T_COMP_CHANNEL && type != ROAM_RXE_T_ASYNC;
+}
+
+static bool has_handle(uint32_t type)
+{
+	return tells_handle(type) && type != ROAM_RXE_T_MCAST;
 }
 
 static int check_record(const struct roam_rxe_dump_hdr *dump, const struct roam_rxe_rec *rec,
@@ -116,7 +124,7 @@ static int check_record(const struct roam_rxe_dump_hdr *dump, const struct roam_
 	/* Trailing padding of less than a word is the writer's business. */
 	if (!need || need > rec->len || rec->len - need >= 8)
 		REFUSE("a record has a length or type that makes no sense");
-	if (has_handle(rec->type) &&
+	if (tells_handle(rec->type) &&
 	    (dump->max_handle == IMG_NO_HANDLE || rec->handle > dump->max_handle))
 		REFUSE("an object's handle is above the highest one");
 	return 0;
@@ -230,6 +238,8 @@ static int check_references(const struct roam_rxe_dump_hdr *dump,
 	if (rec->type == ROAM_RXE_T_QP && qp->srq != IMG_NO_HANDLE &&
 	    !names(dump, table, qp->srq, ROAM_RXE_T_SRQ))
 		REFUSE("a QP names an SRQ that is not in it");
+	if (rec->type == ROAM_RXE_T_MCAST && !names(dump, table, rec->handle, ROAM_RXE_T_QP))
+		REFUSE("a multicast attachment names a QP that is not in it");
 	if (rec->type == ROAM_RXE_T_ASYNC)
 		return check_events(dump, table, (const void *)rec, why);
 	return 0;

@@ -66,6 +66,7 @@ static_assert(sizeof(struct roam_rxe_cq) % 8 == 0, "dump layout");
 static_assert(sizeof(struct roam_rxe_srq) == 88, "dump layout");
 static_assert(sizeof(struct roam_rxe_ah) == 88, "dump layout");
 static_assert(sizeof(struct roam_rxe_mw) == 72, "dump layout");
+static_assert(sizeof(struct roam_rxe_mcast) == 48, "dump layout");
 static_assert(sizeof(struct roam_rxe_qp) % 8 == 0, "dump layout");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "images are little endian");
 

@@ -21,7 +21,7 @@
 
 #define ROAM_RXE_ABI_VERSION	6
 #define ROAM_RXE_DUMP_MAGIC	0x524d5852u	/* "RXMR" */
-#define ROAM_RXE_DUMP_VERSION	6
+#define ROAM_RXE_DUMP_VERSION	7
 
 /* Driver namespace of uverbs ids: UVERBS_ID_DRIVER_NS in the kernel. */
 #define ROAM_RXE_NS		(1U << 12)
@@ -274,7 +274,7 @@ struct roam_rxe_dump_hdr {
 struct roam_rxe_rec {
 	__u32 type;		/* enum roam_rxe_type */
 	__u32 len;		/* this header and the body, before alignment */
-	__u32 handle;		/* uverbs handle; ~0 for files */
+	__u32 handle;		/* uverbs handle; MCAST: of the QP; ~0 for files */
 	__u32 reserved;
 	__u64 user_handle;
 };
@@ -355,6 +355,13 @@ struct roam_rxe_mw {
 	__u32 reserved;
 	__u64 addr;
 	__u64 length;
+};
+
+struct roam_rxe_mcast {		/* of the UD QP that rec.handle tells */
+	struct roam_rxe_rec rec;
+	__u8  gid[16];
+	__u32 lid;		/* that it was attached with */
+	__u32 reserved;
 };
 
 struct roam_rxe_mr {

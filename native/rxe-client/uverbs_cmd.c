@@ -2,6 +2,7 @@
 #include "uverbs_cmd.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include <rdma/rdma_user_rxe.h>
 
@@ -241,4 +242,14 @@ int uverbs_modify_qp(int fd, const struct ib_uverbs_modify_qp *cmd)
 
 	init_write(&buf, IB_USER_VERBS_CMD_MODIFY_QP, cmd, sizeof(*cmd), NULL, 0);
 	return uverbs_cmd_run(fd, &buf);
+}
+
+int uverbs_attach_mcast(int fd, uint32_t qp_handle, const uint8_t gid[16], uint16_t lid)
+{
+	struct ib_uverbs_attach_mcast req = { .qp_handle = qp_handle, .mlid = lid };
+	struct uverbs_cmd cmd;
+
+	memcpy(req.gid, gid, sizeof(req.gid));
+	init_write(&cmd, IB_USER_VERBS_CMD_ATTACH_MCAST, &req, sizeof(req), NULL, 0);
+	return uverbs_cmd_run(fd, &cmd);
 }

@@ -117,6 +117,8 @@ int uverbs_create_qp(int fd, const struct uverbs_qp_init *init, struct uverbs_qp
 /* cmd: qp_handle, attr_mask (enum ibv_qp_attr_mask) and what the mask names. */
 int uverbs_modify_qp(int fd, const struct ib_uverbs_modify_qp *cmd);
 
+int uverbs_attach_mcast(int fd, uint32_t qp_handle, const uint8_t gid[16], uint16_t lid);
+
 #ifdef __cplusplus
 }
 #endif

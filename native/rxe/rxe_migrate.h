@@ -159,6 +159,9 @@ void rxe_migr_moved(struct rxe_ucontext *uc);
 int rxe_migr_watch(struct rxe_ucontext *uc, u32 flags);
 u32 rxe_migr_watched(struct rxe_ucontext *uc);
 
+/* rxe_migrate_mcast.c: multicast groups */
+void rxe_migr_attached(struct rxe_mcg *mcg, struct rxe_qp *qp, u16 mlid);
+
 /* rxe_migrate_track.c: registered memory during pre-copy */
 void rxe_migr_track_mr(struct rxe_dev *rxe, struct rxe_mr *mr);
 

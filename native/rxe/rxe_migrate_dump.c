@@ -236,6 +236,7 @@ static int rxe_migr_dump_objects(struct rxe_ucontext *uc, struct rxe_migr_buf *b
 		else
 			rxe_migr_dump_qp(buf, qp);
 		mutex_unlock(&qp->migr.mutex);
+		rxe_migr_dump_groups(buf, qp, count);
 		max = max_t(s64, max, rxe_migr_qp_uobj(qp)->id);
 		(*count)++;
 	}
@@ -301,14 +302,10 @@ int rxe_migr_check(struct rxe_ucontext *uc, struct rxe_migr_buf *buf, u64 *count
 	struct rxe_mw *mw;
 	struct rxe_mr *mr;
 
-	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp)) {
+	rxe_migr_for_each(uc, &rxe->qp_pool, index, elem, qp, rxe_migr_qp_uobj(qp))
 		if (!rxe_migr_movable(qp))
 			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_QP,
 				qp_num(qp), rxe_migr_qp_uobj(qp)->id, qp_type(qp));
-		if (atomic_read(&qp->mcg_num))
-			rxe_migr_put_unsupported(buf, count, ROAM_RXE_T_MCAST,
-				qp_num(qp), rxe_migr_qp_uobj(qp)->id, 0);
-	}
 	/* an old provider copies the address vector into each request */
 	rxe_migr_for_each(uc, &rxe->ah_pool, index, elem, ah, ah->ibah.uobject)
 		if (!ah->ah_num)

@@ -60,6 +60,9 @@ void rxe_migr_dump_ahs(struct rxe_ucontext *uc, struct rxe_migr_buf *buf,
 		       u64 *count, s64 *max);
 void rxe_migr_dump_mws(struct rxe_ucontext *uc, struct rxe_migr_buf *buf,
 		       u64 *count, s64 *max);
+/* rxe_migrate_mcast.c */
+void rxe_migr_dump_groups(struct rxe_migr_buf *buf, struct rxe_qp *qp, u64 *count);
+
 bool rxe_migr_mw_movable(struct rxe_ucontext *uc, struct rxe_mw *mw);
 
 /* Reads through a record; left never exceeds what there is. */

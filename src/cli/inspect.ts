@@ -112,7 +112,8 @@ function qpTables({ qps, srqs }: ImageContext): Table[] {
         qp.epoch,
         qp.peerEpoch,
         gidOrNone(qp.sgid),
-        gidOrNone(qp.dgid),
+        // One that is not connected may be in multicast groups.
+        (qp.destQpn === 0 && qp.groups?.join(' ')) || gidOrNone(qp.dgid),
       ]),
     },
     {

@@ -20,6 +20,7 @@ import {
   roam_rxe_dump_hdr,
   roam_rxe_event,
   roam_rxe_file,
+  roam_rxe_mcast,
   roam_rxe_mr,
   roam_rxe_mw,
   roam_rxe_pd,
@@ -147,9 +148,13 @@ function cutRecords(file: ImageFile, start: number, dump: Struct<typeof roam_rxe
   return records;
 }
 
-/** Whether the record is of something that has a uverbs handle; only files have none. */
-export const hasHandle = ({ type }: Struct<typeof roam_rxe_rec>): boolean =>
+/** Whether the record tells a uverbs handle: its own, or that of the QP which is attached; files have none. */
+const tellsHandle = ({ type }: Struct<typeof roam_rxe_rec>): boolean =>
   type !== RECORD_TYPE.COMP_CHANNEL && type !== RECORD_TYPE.ASYNC;
+
+/** Whether the record is of something that has a uverbs handle. */
+export const hasHandle = (rec: Struct<typeof roam_rxe_rec>): boolean =>
+  tellsHandle(rec) && rec.type !== RECORD_TYPE.MCAST;
 
 function checkRecord(
   { path, bytes }: ImageFile,
@@ -164,7 +169,7 @@ function checkRecord(
   const padding = BigInt(rec.len) - (need ?? 0n);
   if (need === undefined || padding < 0n || padding >= 8n)
     throw new ImageError(path, `a record of type ${rec.type} cannot have ${rec.len} bytes`, { offset });
-  if (hasHandle(rec) && (maxHandle === NONE || rec.handle > maxHandle))
+  if (tellsHandle(rec) && (maxHandle === NONE || rec.handle > maxHandle))
     throw new ImageError(path, `handle ${rec.handle} of a record is above the highest one`, {
       offset: offset + 8,
     });
@@ -187,6 +192,8 @@ function recordSize(
       return BigInt(sizeOf(roam_rxe_ah));
     case RECORD_TYPE.MW:
       return BigInt(sizeOf(roam_rxe_mw));
+    case RECORD_TYPE.MCAST:
+      return BigInt(sizeOf(roam_rxe_mcast));
     case RECORD_TYPE.COMP_CHANNEL:
     case RECORD_TYPE.ASYNC: {
       const events = fixed(roam_rxe_file)?.event_count;

@@ -3,7 +3,7 @@ import type { Struct } from './layout.js';
 
 /** Versions that this package reads. */
 export const IMAGE_VERSION = 1;
-export const DUMP_VERSION = 6;
+export const DUMP_VERSION = 7;
 
 export const CONTEXT_MAGIC = 0x58434d52;
 export const DESCRIPTOR_MAGIC = 0x44464d52;
@@ -63,6 +63,7 @@ export const RECORD_TYPE = {
   AH: 8,
   SRQ: 9,
   MW: 10,
+  MCAST: 11,
 } as const;
 
 export const roam_rxe_queue = {
@@ -131,6 +132,9 @@ export const roam_rxe_mw = {
   addr: 'u64',
   length: 'u64',
 } as const;
+
+/** `rec.handle` is that of the QP. */
+export const roam_rxe_mcast = { rec: roam_rxe_rec, gid: 16, lid: 'u32', reserved: 'u32' } as const;
 
 export const roam_rxe_mr = {
   rec: roam_rxe_rec,

@@ -14,6 +14,7 @@ import {
   roam_rxe_cq,
   roam_rxe_event,
   roam_rxe_file,
+  roam_rxe_mcast,
   roam_rxe_mr,
   roam_rxe_mw,
   roam_rxe_srq,
@@ -145,7 +146,16 @@ const typeName = (type: number): string =>
 /** `enum ib_mtu`, in bytes. */
 const mtuBytes = (mtu: number): number => (mtu >= 1 && mtu <= 5 ? 128 << mtu : 0);
 
+/** The multicast groups that QPs are attached to, by handle. */
+function groupsOf(file: ImageFile, image: ContextImage): Map<number, string[]> {
+  const groups = new Map<number, string[]>();
+  for (const { of } of structs(file, image, RECORD_TYPE.MCAST, roam_rxe_mcast))
+    groups.set(of.rec.handle, [...(groups.get(of.rec.handle) ?? []), gidText(of.gid)]);
+  return groups;
+}
+
 export function queuePairs(file: ImageFile, image: ContextImage): ImageQp[] {
+  const groups = groupsOf(file, image);
   return structs(file, image, RECORD_TYPE.QP, roam_rxe_qp).map(({ offset, of }) => {
     const migrationFlags = FLAGS.filter((_, bit) => (of.migr_state & (1 << bit)) !== 0);
     const { sq, rq } = queueOffsets(of);
@@ -162,6 +172,7 @@ export function queuePairs(file: ImageFile, image: ContextImage): ImageQp[] {
       sendCq: of.send_cq,
       recvCq: of.recv_cq,
       ...(of.srq === NONE ? {} : { srq: of.srq }),
+      ...(groups.has(of.rec.handle) ? { groups: groups.get(of.rec.handle) } : {}),
       destQpn: of.dest_qpn,
       sgid: gidText(of.sgid),
       dgid: gidText(of.dgid),

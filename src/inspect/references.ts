@@ -48,6 +48,7 @@ export function checkReferences({ path, bytes }: ImageFile, { records }: Context
       demand(offset, 'a QP names a CQ', qp.recv_cq, CQ);
       if (qp.srq !== NONE) demand(offset, 'a QP names an SRQ', qp.srq, SRQ);
     }
+    if (rec.type === RECORD_TYPE.MCAST) demand(offset, 'a multicast attachment names a QP', rec.handle, QP);
     if (rec.type !== ASYNC) continue;
     const { event_count: count } = readStruct(roam_rxe_file, bytes, offset);
     for (let i = 0; i < count; i++) {

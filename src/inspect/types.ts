@@ -157,6 +157,8 @@ export interface ImageQp {
   recvCq: number;
   /** Where its receives are; absent: in a queue of its own. */
   srq?: number;
+  /** GIDs of the multicast groups that it is attached to; absent: none. */
+  groups?: string[];
   /** 0 with GIDs `::`: it is not connected, as one of UD never is. */
   destQpn: number;
   sgid: string;

@@ -44,7 +44,7 @@ describe('roam check', () => {
   });
 
   it('names every reason at once, with its remedy', async () => {
-    const pid = await start([workload('unsupported'), 'mcast'], 'running');
+    const pid = await start([workload('unsupported'), 'rdma_cm'], 'running');
     const { exitCode, answer } = await check(`pid:${pid}`, '--to', 'b', '--ip', '10.9.9.9/24');
     expect(exitCode).toBe(1);
     expect(answer.ok).toBe(false);
@@ -53,7 +53,7 @@ describe('roam check', () => {
       expect.arrayContaining(['RDMA_OBJECT_UNSUPPORTED', 'ADDRESS_NOT_HERE']),
     );
     const text = JSON.stringify(answer.findings);
-    expect(text).toMatch(/cannot move the RDMA object multicast attachment \d+/);
+    expect(text).toMatch(/cannot move the RDMA object rdma_cm \(descriptor \d+ of process \d+\)/);
     expect(text).toContain('10.9.9.9 is not an address of this host');
     for (const { host, remedy } of errors) expect([host, remedy]).not.toContain(undefined);
     expect(await isAlive('a', pid)).toBe(true);

@@ -27,7 +27,7 @@ static void append(struct buffer *b, const void *data, size_t len)
 
 /* PD 0, channel, async file with two events, CQ 1 (64-byte ring), MR 2, QP 4 (rings of 40 and
  * 24 bytes, 2 responder resources, 20 bytes of a receive WQE), SRQ 5 (ring of 48 bytes), AH 6,
- * MW 7; handle 3 free. */
+ * MW 7; QP 4 attached to a group; handle 3 free. */
 static struct buffer make_image(void)
 {
 	struct roam_rxe_pd pd = { { ROAM_RXE_T_PD, sizeof(pd), 0, 0, 0 } };
@@ -54,15 +54,18 @@ static struct buffer make_image(void)
 		.srq_num = 0x20001, .async = 9, .q = { .size = 4096, .buf_size = 48 } };
 	struct roam_rxe_ah ah = { .rec = { ROAM_RXE_T_AH, sizeof(ah), 6, 0, 3 }, .ah_num = 1 };
 	struct roam_rxe_mw mw = { .rec = { ROAM_RXE_T_MW, sizeof(mw), 7, 0, 4 }, .rkey = 1 };
+	struct roam_rxe_mcast mcast = {
+		.rec = { ROAM_RXE_T_MCAST, sizeof(mcast), 4, 0, 0 }, .gid = { 0xff, 0x0e }, .lid = 7 };
 	struct roam_rxe_dump_hdr dump = {
-		.magic = ROAM_RXE_DUMP_MAGIC, .version = ROAM_RXE_DUMP_VERSION, .count = 9,
+		.magic = ROAM_RXE_DUMP_MAGIC, .version = ROAM_RXE_DUMP_VERSION, .count = 10,
 		.max_handle = 7, .ib_name = "rxe0" };
 	struct img_ctx ctx = {
 		.hdr = { IMG_CTX_MAGIC, IMG_VERSION, 0 }, .uverbs = "uverbs0" };
 	struct buffer b = { 0 };
 
 	dump.len = sizeof(dump) + pd.rec.len + channel.rec.len + async.rec.len + cq.rec.len +
-		   mr.rec.len + qp.rec.len + srq.rec.len + ah.rec.len + mw.rec.len;
+		   mr.rec.len + qp.rec.len + srq.rec.len + ah.rec.len + mw.rec.len +
+		   mcast.rec.len;
 	ctx.dump_len = dump.len;
 	ctx.hdr.len = sizeof(ctx) + dump.len;
 	append(&b, &ctx, sizeof(ctx));
@@ -80,6 +83,7 @@ static struct buffer make_image(void)
 	append(&b, NULL, 48);
 	append(&b, &ah, sizeof(ah));
 	append(&b, &mw, sizeof(mw));
+	append(&b, &mcast, sizeof(mcast));
 	assert(b.len == ctx.hdr.len);
 	return b;
 }

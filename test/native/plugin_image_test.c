@@ -16,7 +16,7 @@
 
 #include "plugin_image.h"
 
-enum part { CTX, DUMP, PD, CHANNEL, ASYNC, CQ, MR, QP, SRQ, AH, MW };
+enum part { CTX, DUMP, PD, CHANNEL, ASYNC, CQ, MR, QP, SRQ, AH, MW, MCAST };
 
 static void *part(struct buffer *b, enum part which)
 {
@@ -66,7 +66,7 @@ static void whole_image_is_read(void)
 	assert(!img_check_ctx(b.data, b.len, &view, &why));
 	for (rec = img_next_record(view.dump, NULL); rec; rec = img_next_record(view.dump, rec))
 		n++;
-	assert(n == 9);
+	assert(n == 10);
 	assert(!img_index_handles(view.dump, &table, &why));
 	assert(table[0]->type == ROAM_RXE_T_PD && table[1]->type == ROAM_RXE_T_CQ);
 	assert(table[2]->type == ROAM_RXE_T_MR && !table[3]);
@@ -129,8 +129,8 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(CTX, struct img_ctx, dump_len, ~UINT64_C(0));
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, magic, 0);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, version, ROAM_RXE_DUMP_VERSION + 1);
-	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 8);
-	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 10);
+	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 9);
+	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 11);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, count, 0xffffffff);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, max_handle, 6);
 	REFUSED(DUMP, struct roam_rxe_dump_hdr, max_handle, 0x7fffffff);
@@ -170,6 +170,9 @@ static void what_does_not_fit_is_refused(void)
 	REFUSED(AH, struct roam_rxe_ah, rec.len, sizeof(struct roam_rxe_ah) - 8);
 	REFUSED(MW, struct roam_rxe_mw, pd_handle, 2);
 	REFUSED(MW, struct roam_rxe_mw, rec.handle, 6);
+	REFUSED(MCAST, struct roam_rxe_mcast, rec.handle, 5);
+	REFUSED(MCAST, struct roam_rxe_mcast, rec.handle, 8);
+	REFUSED(MCAST, struct roam_rxe_mcast, rec.len, sizeof(struct roam_rxe_mcast) + 8);
 }
 
 /* No single changed byte may make the reader read out of bounds; the sanitizer

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * objects --server [GID-ADDR] KIND | objects --client HOST [GID-ADDR] KIND, with
- * KIND srq, ud, uc, mw or mr: two ends prepare such objects, with work left in them,
+ * KIND srq, ud, uc, mw, mr or mcast: two ends prepare such objects, with work left in them,
  * and wait.  After SIGUSR1 the server, which has moved meanwhile, checks that all
  * is as it was ("checked"); with the client's SIGUSR1 they go on with them.
  */
@@ -83,6 +83,7 @@ void side_connect(struct objects *b, struct side *s)
 
 	exchange_swap(b->fd, &mine, &theirs, sizeof(mine));
 	s->qkey = theirs.qkey;
+	s->remote_qpn = theirs.qpn;
 	s->path = (struct rc_path){ .dest_qpn = theirs.qpn, .rq_psn = 0xfffff0, .sq_psn = 0xfffff0,
 				    .dgid = theirs.gid, .sgid_index = index, .mtu = IBV_MTU_1024,
 				    .timeout = 17, .retry = 7 };
@@ -115,7 +116,7 @@ void post_send(struct objects *b, struct side *s)
 	pattern_fill((void *)sge.addr, sge.length, pattern_key(1, s->lane, b->o.server, s->sent));
 	if (s->ah) {
 		wr.wr.ud.ah = s->ah;
-		wr.wr.ud.remote_qpn = s->path.dest_qpn;
+		wr.wr.ud.remote_qpn = s->remote_qpn;
 		wr.wr.ud.remote_qkey = s->qkey;
 	}
 	good(b, ibv_post_send(s->qp, &wr, &bad), "a send");
@@ -264,12 +265,14 @@ int main(int argc, char **argv)
 		(server ? srq_server : srq_client)(&b);
 	else if (!strcmp(kind, "mw"))
 		(server ? mw_server : mw_client)(&b);
+	else if (!strcmp(kind, "mcast"))
+		(server ? mcast_server : mcast_client)(&b);
 	else if (!strcmp(kind, "mr"))
 		(server ? mr_server : mr_client)(&b);
 	else if (!strcmp(kind, "ud") || !strcmp(kind, "uc"))
 		(server ? datagram_server : datagram_client)(&b, kind[1] == 'd' ? IBV_QPT_UD : IBV_QPT_UC);
 	else
-		die("there is no kind %s: srq, ud, uc, mw, mr", kind);
+		die("there is no kind %s: srq, ud, uc, mw, mr, mcast", kind);
 	good(&b, ibv_destroy_cq(b.scq), "ibv_destroy_cq");
 	good(&b, ibv_destroy_cq(b.rcq), "ibv_destroy_cq");
 	good(&b, ibv_dereg_mr(b.mr), "ibv_dereg_mr");

@@ -16,6 +16,7 @@ struct side {
 	struct ibv_ah *ah;	/* UD */
 	struct rc_path path;
 	uint32_t qkey;		/* UD */
+	uint32_t remote_qpn;	/* UD: whom it sends to */
 	unsigned int sent, received;
 };
 
@@ -64,6 +65,8 @@ void datagram_server(struct objects *b, enum ibv_qp_type type);
 void datagram_client(struct objects *b, enum ibv_qp_type type);
 void mw_server(struct objects *b);
 void mw_client(struct objects *b);
+void mcast_server(struct objects *b);
+void mcast_client(struct objects *b);
 void mr_server(struct objects *b);
 void mr_client(struct objects *b);
 

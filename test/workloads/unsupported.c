@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * unsupported mcast|ud|uc|srq|mw|ah: holds one object beside an RC QP, until
- * SIGUSR1; then both must still be there and work.  A multicast attachment
- * cannot be migrated.
+ * unsupported rdma_cm|ud|uc|srq|mw|ah: holds one object beside an RC QP, until
+ * SIGUSR1; then both must still be there and work.  What belongs to rdma_cm cannot
+ * be migrated.
  */
 #include "common.h"
 
-#include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,8 +19,7 @@ struct holder {
 	struct ibv_srq *srq;
 	struct ibv_mw *mw;
 	struct ibv_ah *ah;
-	union ibv_gid group;
-	bool attached;
+	int cm;		/* a descriptor; 0: none */
 };
 
 static struct ibv_qp *create_qp(struct holder *h, enum ibv_qp_type type)
@@ -50,17 +49,6 @@ static struct ibv_ah *create_ah(struct holder *h)
 	return ah;
 }
 
-static void attach(struct holder *h)
-{
-	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_INIT, .port_num = 1, .qkey = 1 };
-
-	if (ibv_modify_qp(h->other, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY) ||
-	    inet_pton(AF_INET6, "ff0e::ffff:239.1.2.3", h->group.raw) != 1 ||
-	    ibv_attach_mcast(h->other, &h->group, 0))
-		die("ibv_attach_mcast: %m");
-	h->attached = true;
-}
-
 static int alive(struct holder *h)
 {
 	struct ibv_qp_init_attr init;
@@ -74,7 +62,7 @@ static int alive(struct holder *h)
 	bad |= h->ah && ibv_destroy_ah(h->ah);
 	bad |= h->mw && ibv_dealloc_mw(h->mw);
 	bad |= h->srq && ibv_destroy_srq(h->srq);
-	bad |= h->attached && ibv_detach_mcast(h->other, &h->group, 0);
+	bad |= h->cm && (fcntl(h->cm, F_GETFL) < 0 || close(h->cm));
 	bad |= h->other && ibv_destroy_qp(h->other);
 	bad |= ibv_destroy_qp(h->rc) || ibv_destroy_cq(h->cq) || ibv_dealloc_pd(h->pd);
 	return !bad;
@@ -95,10 +83,11 @@ int main(int argc, char **argv)
 	if (!h.pd || !h.cq)
 		die("PD or CQ: %m");
 	h.rc = create_qp(&h, IBV_QPT_RC);
-	if (!strcmp(kind, "mcast")) {
-		h.other = create_qp(&h, IBV_QPT_UD);
-		attach(&h);
-		id = h.other->qp_num;
+	if (!strcmp(kind, "rdma_cm")) {
+		h.cm = open("/dev/infiniband/rdma_cm", O_RDWR | O_CLOEXEC);
+		if (h.cm < 0)
+			die("/dev/infiniband/rdma_cm: %m");
+		id = h.cm;
 	} else if (!strcmp(kind, "ud") || !strcmp(kind, "uc")) {
 		h.other = create_qp(&h, kind[1] == 'd' ? IBV_QPT_UD : IBV_QPT_UC);
 		id = h.other->qp_num;
@@ -116,7 +105,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(kind, "ah")) {
 		h.ah = create_ah(&h);
 	} else {
-		die("Usage: unsupported mcast|ud|uc|srq|mw|ah");
+		die("Usage: unsupported rdma_cm|ud|uc|srq|mw|ah");
 	}
 	dprintf(2, "running pid=%d id=%u\n", getpid(), id);
 	while (!stop_requested && !quit_requested)

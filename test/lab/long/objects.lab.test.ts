@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { useSweptLab } from '../support/hooks.js';
-import { MOVING_IP, script, workload } from '../support/lab.js';
+import { MOVING_IP, node, script, workload } from '../support/lab.js';
 import { migrate, migrateFails } from '../support/migrate.js';
 import { move, signal, startWorkload, verdicts, type Workload } from '../support/verdict.js';
 
@@ -11,7 +11,16 @@ const SENT = {
   uc: { mover: 6, stayer: 8 },
   mw: { mover: 1, stayer: 2 },
   mr: { mover: 1, stayer: 4 },
+  mcast: { mover: 1, stayer: 9 },
 };
+
+/** rxe tells the network card of a group; that the kernel takes its packets at all is the host's business. */
+const JOIN = `import socket, struct, time
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for n in (1, 2, 3):
+    group = socket.inet_pton(socket.AF_INET6, "ff0e::d1:%d" % n)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("@I", socket.if_nametoindex("eth0")))
+print("joined", flush=True); time.sleep(3600)`;
 
 async function goesOn(test: Workload, kind: keyof typeof SENT): Promise<void> {
   await signal(test.mover, 'USR1');
@@ -46,6 +55,30 @@ describe('objects that move with their process, used by a peer', () => {
     });
     await move(test, 'b');
     await goesOn(test, kind);
+  });
+
+  it('mcast: a QP in two multicast groups, and an AH for a third', async () => {
+    const joined = await Promise.all(
+      (['a', 'b', 'c'] as const).map(async (name) => {
+        const pid = await (await node(name)).start(['python3', '-c', JOIN], { log: '/root/join.out' });
+        await script(name, 'until grep -q ^joined /root/join.out; do sleep 0.1; done');
+        return { name, pid };
+      }),
+    );
+    try {
+      const test = await startWorkload({
+        program: 'objects',
+        server: 'a',
+        client: 'c',
+        moving: 'server',
+        address: 'changed',
+        args: ['mcast'],
+      });
+      await move(test, 'b');
+      await goesOn(test, 'mcast');
+    } finally {
+      for (const { name, pid } of joined) await script(name, 'kill "$1"', [String(pid)]);
+    }
   });
 
   it('mr: registered memory of every kind, with a file of its own', async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { differenceText, reportText } from '../../../src/cli/inspect.js';
 import { compareImages, inspectImages } from '../../../src/inspect/index.js';
 import { sizeOf } from '../../../src/inspect/layout.js';
-import { roam_rxe_mw } from '../../../src/inspect/layouts.js';
+import { roam_rxe_mcast, roam_rxe_mw } from '../../../src/inspect/layouts.js';
 import { contextImage, scratch, wholeDump, writeDump } from './images.js';
 import { ahRecord, allRecords, asyncRecord, mwRecord, pdRecord, srqRecord } from './records.js';
 
@@ -62,6 +62,7 @@ describe('the images of a dump', () => {
         migrationState: 'stopped',
         migrationFlags: ['stopped', 'resuming'],
         destQpn: 4711,
+        groups: ['ff0e::d1:1'],
         sgid: '::ffff:10.0.1.7',
         dgid: '::ffff:10.0.1.8',
         pathMtu: 1024,
@@ -134,7 +135,7 @@ describe('the images of a dump', () => {
       { type: 'UD', srq: 4, destQpn: 0, sgid: '::', send: { posted: 5 }, recv: { depth: 0, posted: 0 } },
     ]);
     expect(reportText(report)).toMatch(
-      /^ 18 +UD +RTS +stopped +- +1000 +990 +2000 +12 +5\/16 +SRQ 4 +3 +2 +- +-$/m,
+      /^ 18 +UD +RTS +stopped +- +1000 +990 +2000 +12 +5\/16 +SRQ 4 +3 +2 +- +ff0e::d1:1$/m,
     );
   });
 
@@ -158,7 +159,7 @@ describe('the images of a dump', () => {
     const sq = { buf_size: 384n + 32n * 64n, index: 29 };
     const files = wholeDump({ sq });
     const image = files.get('roam-rdma-ctx-0.img') as Buffer;
-    const tail = image.length - sizeOf(roam_rxe_mw) - (384 + 16 * 64);
+    const tail = image.length - sizeOf(roam_rxe_mcast) - sizeOf(roam_rxe_mw) - (384 + 16 * 64);
     // The mask of the receive queue, which is the last thing before the window.
     image.writeUInt32LE(5, tail + 4);
     const [context] = (await inspectImages(await writeDump(dir, files))).contexts;

@@ -144,6 +144,11 @@ export function mwRecord(more: Partly<Struct<typeof layouts.roam_rxe_mw>> = {}):
   return record('MW', layouts.roam_rxe_mw, 6, { ...values, ...more });
 }
 
+export function mcastRecord(handle = 3): Buffer {
+  const group = Uint8Array.from([0xff, 0x0e, ...Array(11).fill(0), 0xd1, 0, 1]);
+  return record('MCAST', layouts.roam_rxe_mcast, handle, { gid: group, lid: 7 });
+}
+
 export function asyncRecord(handle = 3): Buffer {
   const events = struct(layouts.roam_rxe_event, { type: 4, handle });
   return record('ASYNC', layouts.roam_rxe_file, layouts.NONE, { id: 0xa5n, event_count: 1 }, events);
@@ -164,6 +169,7 @@ export const allRecords = (qp: QpValues = {}): Buffer[] => [
   mrRecord(),
   qpRecord(qp),
   mwRecord(),
+  mcastRecord(),
 ];
 
 /** The highest handle of them. */
