@@ -21,6 +21,12 @@
 #define FIRST_LOOK_MS 2
 #define LAST_LOOK_MS 100
 
+/* /proc/PID/stat, flags: do_exit() has begun. */
+#define PF_EXITING 0x4
+
+/* Between taking its SIGKILL and PF_EXITING a task looks as if it ran on. */
+#define LOOKS_THAT_AGREE 3
+
 struct watched {
 	pid_t pid, tracer;
 	int pidfd, control;
@@ -32,6 +38,25 @@ struct watched {
 static bool kill_pending(unsigned long long pending)
 {
 	return pending & (1ULL << (SIGKILL - 1));
+}
+
+/* It is a zombie only when its memory is gone, which may take seconds. */
+static bool exiting(pid_t pid)
+{
+	char path[64], line[512];
+	unsigned int flags = 0;
+	const char *end;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	stat = fopen(path, "re");
+	if (!stat)
+		return true;
+	/* The name of the program may have anything in it but a NUL. */
+	line[fread(line, 1, sizeof(line) - 1, stat)] = '\0';
+	fclose(stat);
+	end = strrchr(line, ')');
+	return !end || sscanf(end, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & PF_EXITING;
 }
 
 enum fate { UNDECIDED, DEAD, RUNS_ON };
@@ -57,6 +82,7 @@ static enum fate look(const struct watched *w)
 	}
 	if (status)
 		fclose(status);
+	dying |= exiting(w->pid);
 	/* Asked last: a pid that was given away meanwhile shows here. */
 	if (poll(&ended, 1, 0) == 1)
 		return DEAD;
@@ -66,13 +92,17 @@ static enum fate look(const struct watched *w)
 static void wait_for_fate(const struct watched *w)
 {
 	long ms = FIRST_LOOK_MS;
+	int agree = 0;
 	enum fate fate;
 	size_t i;
 
-	while ((fate = look(w)) == UNDECIDED) {
+	while ((fate = look(w)) != DEAD) {
 		const struct timespec pause = { .tv_sec = ms / 1000,
 						.tv_nsec = ms % 1000 * 1000000L };
 
+		agree = fate == RUNS_ON ? agree + 1 : 0;
+		if (agree == LOOKS_THAT_AGREE)
+			break;
 		nanosleep(&pause, NULL);
 		ms = ms * 2 < LAST_LOOK_MS ? ms * 2 : LAST_LOOK_MS;
 	}

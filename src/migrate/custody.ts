@@ -55,6 +55,8 @@ export class Custody {
     const { tcpClose = false } = options;
     const { host, ...how } = wayOf(options);
     const { address, connections } = source;
+    // First: it finds nothing to do as long as there is no journal.
+    const guard = new Guard(id);
     const journal = await Journal.create({
       id,
       role: 'source',
@@ -66,8 +68,11 @@ export class Custody {
       origin,
       ...(address?.dev ? { address: { cidr: address.cidr, dev: address.dev } } : {}),
       locked: connections.length > 0 && !tcpClose,
+    }).catch((error) => {
+      guard.dismiss();
+      throw error;
     });
-    return new Custody(journal, new Guard(id), phases);
+    return new Custody(journal, guard, phases);
   }
 
   /** For who looks on; nothing depends on it. */
@@ -76,7 +81,7 @@ export class Custody {
   }
 
   /** What has to be known to undo what comes next. */
-  async note(fields: Pick<JournalEntry, 'ties'>): Promise<void> {
+  async note(fields: Pick<JournalEntry, 'ties' | 'consented'>): Promise<void> {
     await this.journal.mark(fields);
   }
 

@@ -2,9 +2,10 @@
 
 /**
  * The process at the source. `held`: CRIU has it, what becomes of it is open. `busy`: an engine is at work.
- * `undone`: it was let go on there, for good, whatever became of it since. `unknown`: its host does not answer.
+ * `undone`: it was let go on there, for good, whatever became of it since. `dead`: CRIU was told to end it, or its host
+ * has gone down. `ended`: it ended there, and CRIU was not told to end it. `unknown`: its host does not answer.
  */
-export type SourceState = 'alive' | 'undone' | 'held' | 'busy' | 'dead' | 'unknown';
+export type SourceState = 'alive' | 'undone' | 'held' | 'busy' | 'dead' | 'ended' | 'unknown';
 
 /**
  * The copy at the destination. `partial`: restored in part, it could not run. `whole`: it could, and is stopped.
@@ -48,6 +49,9 @@ export function decide(
       if (destination === 'running')
         return wait('the process runs on both hosts', 'kill one of the two, then run this again');
       return { action: 'undo', reason: 'the process lives at the source' };
+    case 'ended':
+      if (destination === 'running') return { action: 'finish', reason: 'the copy was let go already' };
+      return { action: 'undo', reason: 'the process ran on at the source, and has ended by itself' };
     case 'dead':
       if (destination === 'whole' || destination === 'running')
         return { action: 'finish', reason: 'the source has ended, the copy is whole' };

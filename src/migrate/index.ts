@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { MigrationError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
-import { LOCAL_IMAGES, prepareDirectory } from './agent/prepare.js';
+import { LOCAL_IMAGES, placeFor, prepareDirectory } from './agent/prepare.js';
 import { announceMove, announceStay } from './announce.js';
 import { limitRate } from './bandwidth.js';
 import { Custody, originOf } from './custody.js';
@@ -97,7 +97,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
     const id = `roam-${hostname()}-${checked.source.pid}-${Date.now().toString(36)}`;
     const prepared = await phases.run('prepare', hostname(), async () => {
       const bytes = checked.source.memory + 16 * 1024 * 1024;
-      const dir = await prepareDirectory(id, LOCAL_IMAGES);
+      const dir = await placeFor(id, LOCAL_IMAGES);
       support.place = { dir, id };
       phases.onRollback(`removing ${dir}`, () => removeDirectory(dir));
       if (checked.source.connections.length > 0 && !options.tcpClose)
@@ -105,6 +105,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const origin = await originOf(checked.source);
       connection.custody = await Custody.begin(id, dir, checked.source, origin, options, phases);
       const { custody } = connection;
+      await prepareDirectory(dir);
       await checked.agent.request('prepare', { bytes, id, origin });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;

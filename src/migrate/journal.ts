@@ -80,6 +80,8 @@ export interface JournalEntry {
   copy?: TaskId[];
   /** Destination: the source has found the copy whole. */
   verified?: boolean;
+  /** Source: CRIU is being told to end the process, or was. Written before that. */
+  consented?: boolean;
   /** Destination: memory of the copy comes still, through the owner: without it, the copy is lost. */
   lazy?: boolean;
   /** Destination: QPs and tasks were let go. */

@@ -26,6 +26,8 @@ export async function sourceState(
   if (entry?.settled === 'undo') return 'undone';
   if (!byOwner && entry?.owner && (await isThere(entry.owner))) return 'busy';
   const fate = await fateOfOrigin(origin);
+  // Whoever let go of it before the commit let it run on: the copy is older than its end.
+  if (fate === 'dead' && entry && !entry.consented && entry.boot === (await bootId())) return 'ended';
   if (fate !== 'alive' || !entry || byOwner) return fate;
   // One that has lost its client may still be about to freeze the process, and stops its QPs then.
   for (const deadline = Date.now() + FATE_TIMEOUT_MS; (await criuIn(entry.dir)).length > 0; await sleep(200))

@@ -4,10 +4,12 @@ import { hostname } from 'node:os';
 import { type RestartedCall, restartInterruptedCalls } from '../criu/index.js';
 import { CriuError, type MigrationError, RoamError } from '../errors.js';
 import { filesToCarry } from './carry.js';
+import { changeAddress } from './change-address.js';
 import { cleanUp } from './cleanup.js';
 import { DUMP_LOG, dumpTree } from './dump.js';
 import { FloatingAddress } from './floating.js';
 import { type Frozen, frozenObjects, readFrozen, resumeFrozen } from './frozen.js';
+import { demandHeld } from './held.js';
 import { holdTime, type Place, reservationsOf, reserveHere } from './hold.js';
 import { subjectOf } from './inspect.js';
 import { keepCriuLog } from './logs.js';
@@ -19,7 +21,6 @@ import { type Copy, restoreCopy } from './restore.js';
 import { placeOf } from './runc/container.js';
 import { settle } from './settle.js';
 import { syncAll } from './sync.js';
-import { sameEnds } from './tcp.js';
 import { sendImages } from './transfer.js';
 import type { CarriedFile, MigrationReport, MovedObjects } from './types.js';
 import { verifyCopy } from './verify.js';
@@ -105,6 +106,8 @@ export class Move {
             await this.#atDestination();
             // From the end of the process here until its peers know where it is.
             await reserveHere(await reservationsOf(this.#frozen.pids, this.#places), this.#maxHoldMs);
+            await this.c.custody.note({ consented: true });
+            await demandHeld(source.pid);
             commit = phases.begin('commit');
           } catch (error) {
             // While the source is still frozen: nothing of it may run beside what is left over there.
@@ -174,11 +177,15 @@ export class Move {
       await phases.run(
         'address',
         to,
-        () => this.#moveAddress(),
+        async () => {
+          await demandHeld(source.pid);
+          this.#address = await changeAddress(this.c, this.#frozen, this.#floating, this.#maxHoldMs);
+        },
         () => this.#address?.ip ?? docker?.addresses.join(', ') ?? 'stays',
       );
     }
     this.#copy = await phases.run('restore', to, async () => {
+      await demandHeld(source.pid);
       const { lazy } = this.c.pages;
       if (lazy && lazy.pages > 0) this.#postCopy = await PostCopy.open(this.c, lazy);
       const how = { tcpClose, lazy: this.#postCopy !== undefined };
@@ -187,23 +194,9 @@ export class Move {
     await phases.run('verify', to, async () => {
       this.#places = await verifyCopy(agent, this.#copy, to);
       phases.throwIfAborted();
+      await demandHeld(source.pid);
       await agent.request('arm', {});
     });
-  }
-
-  async #moveAddress(): Promise<void> {
-    const { agent, source, options, destination, docker, custody } = this.c;
-    const { connections } = this.#frozen;
-    if (!options.tcpClose && !sameEnds(connections, source.connections)) {
-      await agent.request('lockTcp', { connections });
-    }
-    await docker?.leave(custody);
-    if (this.#floating) {
-      // Packets come there with the address, the QPs only with the restore.
-      const reservations = await reservationsOf(this.#frozen.pids);
-      await agent.request('reserve', { reservations, holdMs: this.#maxHoldMs });
-    }
-    this.#address = await this.#floating?.move(source.hostname, destination.hostname, options.ipDevice);
   }
 
   async #resume(): Promise<void> {

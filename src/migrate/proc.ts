@@ -33,6 +33,7 @@ export function parseStat(text: string) {
     pgid: Number(rest[2]),
     sid: Number(rest[3]),
     tty: Number(rest[4]),
+    flags: Number(rest[6]),
   };
 }
 
@@ -76,24 +77,43 @@ export function lives(pid: number): Promise<boolean> {
 /** `held`: traced, stopped in the freeze or about to die; what becomes of it is not decided yet. */
 export type Fate = 'alive' | 'held' | 'dead';
 
-/** What /proc/PID/status says about the fate of a process that CRIU has dumped. */
-export function parseFate(status: string): Fate {
+/** `flags` of /proc/PID/stat: do_exit() has begun. */
+const PF_EXITING = 0x4;
+
+/** What /proc/PID/status, and the flags of /proc/PID/stat, say about the fate of a process that CRIU has dumped. */
+export function parseFate(status: string, flags: number): Fate {
   const field = (name: string) => new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(status)?.[1];
   const state = field('State');
   if (state === undefined || state === 'Z' || state === 'X') return 'dead';
-  const dying = ['SigPnd', 'ShdPnd'].some((name) => BigInt(`0x${field(name) ?? 0}`) & SIGKILL_BIT);
+  // A killed process is a zombie only when its memory is gone, which may take seconds.
+  const dying =
+    (flags & PF_EXITING) !== 0 ||
+    ['SigPnd', 'ShdPnd'].some((name) => BigInt(`0x${field(name) ?? 0}`) & SIGKILL_BIT);
   return dying || field('TracerPid') !== '0' ? 'held' : 'alive';
 }
 
 const SIGKILL_BIT = 1n << 8n;
 
+/** As it is at this moment: a process that was just killed may look alive for an instant. */
+export async function fateNow(pid: number): Promise<Fate> {
+  const [status, stat] = await Promise.all(
+    ['status', 'stat'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
+  );
+  return parseFate(status ?? '', stat ? parseStat(stat).flags : 0);
+}
+
 /** Waits until a process is neither traced nor dying; `held` when that takes too long. */
 export async function fateOf(pid: number, timeoutMs: number): Promise<Fate> {
+  let alive = 0;
   for (const deadline = Date.now() + timeoutMs; ; await sleep(50)) {
-    const fate = parseFate(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''));
-    if (fate !== 'held' || Date.now() > deadline) return fate;
+    const fate = await fateNow(pid);
+    alive = fate === 'alive' ? alive + 1 : 0;
+    // Between taking its SIGKILL and PF_EXITING a task looks as if it ran on.
+    if (fate === 'dead' || alive === LOOKS_THAT_AGREE || Date.now() > deadline) return fate;
   }
 }
+
+const LOOKS_THAT_AGREE = 2;
 
 /** The process and all its descendants, parents before children. */
 export async function processTree(root: number): Promise<Task[]> {

@@ -10,24 +10,26 @@ export const PARENTS = ['/dev/shm', '/run', '/var/tmp'];
 export const LOCAL_IMAGES = 64 * 1024 * 1024;
 
 /**
- * Makes a directory with room for `bytes`, readable by root alone.
+ * Where there is room for `bytes`. The journal names the place before anything is there: whoever comes after a crash
+ * knows what to remove.
  *
  * @throws RoamError NO_SPACE
  */
-export async function prepareDirectory(id: string, bytes: number): Promise<string> {
+export async function placeFor(id: string, bytes: number): Promise<string> {
   const free: string[] = [];
   for (const parent of PARENTS) {
     const fs = await statfs(parent).catch(() => undefined);
     if (!fs) continue;
     const available = fs.bavail * fs.bsize;
-    if (available >= bytes) {
-      const dir = `${parent}/${id}`;
-      await mkdir(`${dir}/images`, { recursive: true, mode: 0o700 });
-      return dir;
-    }
+    if (available >= bytes) return `${parent}/${id}`;
     free.push(`${parent} has ${mebibytes(available)}`);
   }
   throw new RoamError('NO_SPACE', `no room for ${mebibytes(bytes)} of images (${free.join(', ')})`, {
     remedy: `free space in ${PARENTS.join(' or ')}`,
   });
+}
+
+/** Makes the directory, readable by root alone. */
+export async function prepareDirectory(dir: string): Promise<void> {
+  await mkdir(`${dir}/images`, { recursive: true, mode: 0o700 });
 }

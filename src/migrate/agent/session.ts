@@ -19,7 +19,7 @@ import * as lost from './lost.js';
 import { TcpLock, takeAddress } from './network.js';
 import { peerHost } from './peer-host.js';
 import { placeFiles } from './place.js';
-import { prepareDirectory } from './prepare.js';
+import { placeFor, prepareDirectory } from './prepare.js';
 import type { AgentOp, AgentOps } from './protocol.js';
 import { PROTOCOL_VERSION } from './protocol.js';
 import { reach } from './reach.js';
@@ -89,8 +89,8 @@ export class AgentSession {
     space: async ({ paths }) => spaceAt(paths),
     prepare: async ({ bytes, id, origin }) => {
       this.#id = id;
-      this.#dir = await prepareDirectory(id, bytes);
-      const dir = this.#dir;
+      const dir = await placeFor(id, bytes);
+      this.#dir = dir;
       const remove = () => (this.#keepImages ? Promise.resolve() : removeDirectory(dir));
       this.#undo.push({ what: `removing ${dir}`, fn: remove });
       this.#onFinish.push({ what: `removing ${dir}`, fn: remove });
@@ -104,6 +104,7 @@ export class AgentSession {
         phase: 'prepare',
         origin,
       });
+      await prepareDirectory(dir);
       return { dir };
     },
     openData: async () => {

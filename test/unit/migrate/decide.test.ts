@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DestinationState, decide, type SourceState } from '../../../src/migrate/decide.js';
 
-const SOURCE_STATES: SourceState[] = ['alive', 'undone', 'held', 'busy', 'dead', 'unknown'];
+const SOURCE_STATES: SourceState[] = ['alive', 'undone', 'held', 'busy', 'dead', 'ended', 'unknown'];
 const DESTINATION_STATES: DestinationState[] = ['absent', 'partial', 'whole', 'running', 'busy', 'unknown'];
 
 /** What is true on both hosts; each may be out of reach for who decides. */
@@ -69,7 +69,7 @@ describe('decide', () => {
     expect(action === 'wait').toBe(open);
     if (!open && world.source === 'dead' && ['whole', 'running'].includes(world.destination))
       expect(action).toBe('finish');
-    if (!open && lives(world.source)) expect(action).toBe('undo');
+    if (!open && (lives(world.source) || world.source === 'ended')) expect(action).toBe('undo');
   });
 
   it('tells who runs twice, and touches neither', () => {
@@ -110,7 +110,10 @@ describe('decide', () => {
           const open = ['held', 'busy'].includes(start.source) || start.destination === 'busy';
           if (open) return true;
           const running = Number(lives(world.source)) + Number(world.destination === 'running');
-          const couldLive = lives(start.source) || ['whole', 'running'].includes(start.destination);
+          // What has ended by itself is not to run again.
+          const couldLive =
+            lives(start.source) ||
+            (start.source !== 'ended' && ['whole', 'running'].includes(start.destination));
           return running === (couldLive ? 1 : 0);
         },
       ),

@@ -89,7 +89,10 @@ describe('a process is told from a later one with its number', () => {
     expect(await sourceState(origin, { ...known, owner: { ...owner, startTime: '1' } })).toBe('alive');
     child.kill('SIGKILL');
     await once(child, 'exit');
-    expect(await sourceState(origin, known)).toBe('dead');
+    expect(await sourceState(origin, known)).toBe('ended');
+    expect(await sourceState(origin, { ...known, boot: 'another' })).toBe('dead');
+    expect(await sourceState(origin, { ...known, consented: true })).toBe('dead');
+    expect(await sourceState(origin, undefined)).toBe('dead');
     expect(await sourceState(origin, { ...known, settled: 'undo' })).toBe('undone');
   });
 });

@@ -20,6 +20,7 @@ describe('proc', () => {
       pgid: 40,
       sid: 39,
       tty: 34816,
+      flags: 4194304,
     });
   });
 
@@ -32,12 +33,14 @@ describe('proc', () => {
     const status = (state: string, tracer: number, pending: string) =>
       `Name:\tx\nState:\t${state} (something)\nTracerPid:\t${tracer}\nSigPnd:\t0000000000000000\nShdPnd:\t${pending}\n`;
     const none = '0000000000000000';
-    expect(parseFate(status('S', 0, none))).toBe('alive');
-    expect(parseFate(status('S', 0, '0000000000004000'))).toBe('alive');
-    expect(parseFate(status('S', 7, none))).toBe('held');
-    expect(parseFate(status('R', 0, '0000000000000100'))).toBe('held');
-    expect(parseFate(status('Z', 0, none))).toBe('dead');
-    expect(parseFate('')).toBe('dead');
+    const runs = 0x400040;
+    expect(parseFate(status('S', 0, none), runs)).toBe('alive');
+    expect(parseFate(status('S', 0, '0000000000004000'), runs)).toBe('alive');
+    expect(parseFate(status('S', 7, none), runs)).toBe('held');
+    expect(parseFate(status('R', 0, '0000000000000100'), runs)).toBe('held');
+    expect(parseFate(status('R', 0, none), runs | 4)).toBe('held');
+    expect(parseFate(status('Z', 0, none), runs | 4)).toBe('dead');
+    expect(parseFate('', 0)).toBe('dead');
   });
 
   it('lists mapped files once, without devices, deleted files and anonymous memory', () => {
