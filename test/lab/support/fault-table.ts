@@ -1,7 +1,7 @@
 // docs/faults.md: what was seen, one cell for each phase and fault. Cells that were not run keep what they say.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { CELLS, FAULT_NAMES, FAULT_PHASES, type FaultName, type FaultPhase } from './faults.js';
+import { CELLS, FAULT_NAMES, FAULT_PHASES, type FaultName, type FaultPhase } from './fault-kinds.js';
 
 const FILE = fileURLToPath(new URL('../../../docs/faults.md', import.meta.url));
 const NOT_RUN = 'not run';

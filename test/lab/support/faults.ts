@@ -1,82 +1,9 @@
 // A migration that is broken off at a chosen phase, and the proof that nothing of it is lost, doubled or left over.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { AFTER, expected, FAULTS, type Fault, type FaultName, type FaultPhase } from './fault-kinds.js';
 import { inAllNodes, lines, MOVING_IP, type NodeName, node, script } from './lab.js';
 import { goodVerdicts, progresses, signal, startWorkload, type Workload } from './verdict.js';
-
-/** Phases in which something can go wrong, and what the progress tells just before. */
-export const AFTER = {
-  prepare: 'preflight',
-  dump: 'announce',
-  transfer: 'dump',
-  address: 'transfer',
-  restore: 'address',
-  verify: 'restore',
-  commit: 'verify',
-  resume: 'commit',
-  settle: 'resume',
-} as const;
-export type FaultPhase = keyof typeof AFTER;
-export const FAULT_PHASES = Object.keys(AFTER) as FaultPhase[];
-
-interface Fault {
-  at: 'source' | 'destination';
-  action: string;
-  /** Brings the node back when the engine has given up or ended. */
-  repair?: string;
-  /** Where else than in every phase it means something. */
-  phases?: FaultPhase[];
-  /** The move is expected to succeed all the same. */
-  harmless?: boolean;
-}
-
-const CUT = `nft -f - <<'END'
-table inet cut { chain i { type filter hook input priority -300; iifname "eth0" drop; }
-chain o { type filter hook output priority -300; oifname "eth0" drop; } }
-END`;
-const MEND = 'nft delete table inet cut 2>/dev/null; true';
-
-export const FAULTS = {
-  'engine killed': { at: 'source', action: 'kill -9 $(cat /root/engine.pid)' },
-  'source CRIU killed': {
-    at: 'source',
-    action: 'pkill -9 -o -x criu',
-    phases: ['dump', 'transfer', 'address', 'restore', 'verify', 'commit'],
-  },
-  'agent killed': { at: 'destination', action: `kill -9 $(pgrep -o -f '[r]oam agent')` },
-  'destination CRIU killed': { at: 'destination', action: 'pkill -9 -o -x criu', phases: ['restore'] },
-  'link cut for 5 s': { at: 'destination', action: `${CUT}\nsleep 5; ${MEND}`, harmless: true },
-  'link cut for good': { at: 'destination', action: CUT, repair: MEND },
-  'destination full': {
-    at: 'destination',
-    action: 'mount -o remount,size=64k /dev/shm',
-    repair: 'mount -o remount,size=50% /dev/shm',
-    phases: ['dump', 'transfer'],
-  },
-  'destination lacks the module': {
-    at: 'destination',
-    action: 'sh /usr/lib/roam/guest/load-rxe stock',
-    repair: 'sh /usr/lib/roam/guest/load-rxe roam',
-    phases: ['prepare', 'dump'],
-  },
-  'number taken': {
-    at: 'destination',
-    action: `cat /proc/sys/net/rdma_rxe/last_qpn >/root/last.qpn
-      echo $(($(cat /root/moving.qpn) - 1)) >/proc/sys/net/rdma_rxe/last_qpn
-      setsid /usr/lib/roam/workloads/unsupported uc >/root/taker.out 2>&1 </dev/null &
-      until grep -q running /root/taker.out; do sleep 0.1; done`,
-    repair: 'kill -USR1 $(pidof unsupported); cat /root/last.qpn >/proc/sys/net/rdma_rxe/last_qpn',
-    phases: ['prepare', 'dump', 'transfer'],
-  },
-} satisfies Record<string, Fault>;
-export type FaultName = keyof typeof FAULTS;
-export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
-
-/** Pairs that mean something. */
-export const CELLS = FAULT_NAMES.flatMap((fault) => {
-  const { phases }: Fault = FAULTS[fault];
-  return (phases ?? FAULT_PHASES).map((phase) => ({ phase, fault }));
-});
 
 const PORT = 7777;
 /** Holds one end of a TCP connection and keeps sending, so that a dead one shows in its queue. */
@@ -100,6 +27,11 @@ export class Victim {
     // Two starts of Node.js and of ssh are what a peer waits for: seconds elsewhere, up to a minute here.
     await inAllNodes('echo 300000 >/proc/sys/net/rdma_rxe/max_hold_ms');
     const connect = `exec 7<>/dev/tcp/10.0.1.8/${PORT}; exec "$@"`;
+    // Its number has to be free on both hosts in every one of many moves: it is far from where they count.
+    const last = await script(
+      'a',
+      'cat /proc/sys/kernel/ns_last_pid; echo 31000 >/proc/sys/kernel/ns_last_pid',
+    );
     const test = await startWorkload({
       server: 'a',
       client: 'c',
@@ -108,6 +40,7 @@ export class Victim {
       args: ['--events', '--rate', '20'],
       serverPrelude: `[ -n "$BASH_VERSION" ] || exec bash -c '${connect}' bash "$@"`,
     });
+    await script('a', 'echo "$1" >/proc/sys/kernel/ns_last_pid', [last.trim()]);
     await progresses(test.stayer, 5);
     return new Victim(test);
   }
@@ -135,10 +68,14 @@ export class Victim {
     test.mover.at = at;
     await progresses(test.mover, 5);
     await progresses(test.stayer, 5);
-    // Its queue empties only if the other end, wherever it is now, acknowledges.
+    // More is acknowledged than before only by the other end, wherever it is now. Whoever had to wait for long tries
+    // again late.
     await script(
       'c',
-      `for n in $(seq 150); do ss -Htn state established '( sport = :${PORT} )' | grep -q '^0 *0 ' && exit; sleep 0.2; done; ss -tn; exit 1`,
+      `acked() { ss -Htni state established '( sport = :${PORT} )' | grep -o 'bytes_acked:[0-9]*'; }
+       before=$(acked); for n in $(seq 90); do sleep 1; [ "$(acked)" = "$before" ] || exit 0; done; ss -tni; exit 1`,
+      [],
+      120_000,
     );
     return outcome;
   }
@@ -159,28 +96,32 @@ async function migrateInto(
   const qpn = await script(from, `rdma resource show qp | grep ' pid ${pid} ' | grep -o 'lqpn [0-9]*'`);
   await script(
     at,
-    `rm -f /root/fault.out; echo "$1" >/root/moving.qpn; printf '%s\n' "$2" >/root/action.sh`,
-    [qpn.replace('lqpn ', ''), `read -r go\n(\n${fault.action}\n) </dev/null\necho done >/root/fault.out`],
+    `rm -f /root/fault.out; echo "$1" >/root/moving.qpn; echo "$2" >/root/moving.pid; printf '%s\n' "$3" >/root/action.sh`,
+    [
+      qpn.replace('lqpn ', ''),
+      String(pid),
+      `read -r go\n(\n${fault.action}\n) </dev/null\necho done >/root/fault.out`,
+    ],
   );
-  await script(from, 'rm -f /root/engine.*; : >/root/engine.err');
+  await script(from, 'rm -f /root/engine.*; mkfifo /root/engine.pipe; : >/root/engine.err');
   // Whoever acts is there before it is needed, and apart from its connection, which may be cut: the handshake of
   // ssh takes longer than some phases.
   const act = 'setsid sh /root/action.sh >/root/action.out 2>&1';
   const actor = at === from ? `sh -c '${act}'` : `ssh ${at} '${act}'`;
   const source = await node(from);
-  await source.start(
-    [
-      'sh',
-      '-c',
-      `{ until grep -q '^${AFTER[phase]} ' /root/engine.err; do sleep 0.03; done; echo go; } | ${actor}`,
-    ],
-    { log: '/root/act.out' },
-  );
+  // The engine stands still until it has happened: phases are shorter than the way there.
+  const watch = `while IFS= read -r line; do
+      printf '%s\n' "$line" >>/root/engine.err
+      case $line in '${AFTER[phase]} '*)
+        engine=$(cat /root/engine.pid); kill -STOP $engine; echo go; sleep 1.5; kill -CONT $engine 2>/dev/null ;;
+      esac
+    done </root/engine.pipe`;
+  await source.start(['sh', '-c', `${watch} | ${actor}`], { log: '/root/act.out' });
   const engine = await source.start(
     [
       'sh',
       '-c',
-      'echo $$ >/root/engine.pid; exec roam migrate "$@" >/root/engine.out 2>/root/engine.err',
+      'echo $$ >/root/engine.pid; exec roam migrate "$@" >/root/engine.out 2>/root/engine.pipe',
       'sh',
       `pid:${pid}`,
       ...['--to', to, '--ip', `${MOVING_IP}/24`, '--json', '--progress'],
@@ -230,9 +171,3 @@ const isAtRest = (found: Found) =>
 
 /** Whoever cleans up needs some time: emulated nodes start a program in seconds. */
 const REST_MS = 100_000;
-
-function expected(phase: FaultPhase, { harmless }: Fault): ('stays' | 'moves')[] {
-  if (harmless || phase === 'resume' || phase === 'settle') return ['moves'];
-  // Aimed at a moment: it may come when that has passed.
-  return phase === 'commit' || phase === 'verify' ? ['stays', 'moves'] : ['stays'];
-}

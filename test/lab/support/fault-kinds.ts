@@ -1,0 +1,102 @@
+// What can go wrong with a migration, where and when.
+
+/** Phases in which something can go wrong, and what the progress tells just before. */
+export const AFTER = {
+  prepare: 'preflight',
+  dump: 'announce',
+  transfer: 'dump',
+  address: 'transfer',
+  restore: 'address',
+  verify: 'restore',
+  commit: 'verify',
+  resume: 'commit',
+  settle: 'resume',
+} as const;
+export type FaultPhase = keyof typeof AFTER;
+export const FAULT_PHASES = Object.keys(AFTER) as FaultPhase[];
+
+export interface Fault {
+  at: 'source' | 'destination';
+  action: string;
+  /** Brings the node back when the engine has given up or ended. */
+  repair?: string;
+  /** Where else than in every phase it means something. */
+  phases?: FaultPhase[];
+  /** The move is expected to succeed all the same. */
+  harmless?: boolean;
+}
+
+const CUT = `nft -f - <<'END'
+table inet cut { chain i { type filter hook input priority -300; iifname "eth0" drop; }
+chain o { type filter hook output priority -300; oifname "eth0" drop; } }
+END`;
+const MEND = 'nft delete table inet cut 2>/dev/null; true';
+
+export const FAULTS = {
+  'engine killed': { at: 'source', action: 'kill -9 $(cat /root/engine.pid)' },
+  // Before the dump it may have to be waited for.
+  'source CRIU killed': {
+    at: 'source',
+    action: 'until pkill -9 -o -x criu; do sleep 0.05; done',
+    phases: ['dump', 'transfer', 'address', 'restore', 'verify', 'commit'],
+  },
+  // Between the kill and the end CRIU is not needed any more; but what looks after the process must not take it for one
+  // that runs on.
+  'source CRIU killed at the end': {
+    at: 'source',
+    action: `python3 -c '
+import subprocess, sys
+def exiting():
+    try: text = open("/proc/" + sys.argv[1] + "/stat").read()
+    except OSError: return True
+    return int(text.rsplit(")", 1)[1].split()[6]) & 4
+while not exiting(): pass
+subprocess.run(["pkill", "-9", "-o", "-x", "criu"], check=True)' "$(cat /root/moving.pid)"`,
+    phases: ['commit'],
+    harmless: true,
+  },
+  'agent killed': { at: 'destination', action: `kill -9 $(pgrep -o -f '[r]oam agent')` },
+  'destination CRIU killed': {
+    at: 'destination',
+    action: 'until pkill -9 -o -x criu; do sleep 0.05; done',
+    phases: ['restore'],
+  },
+  'link cut for 5 s': { at: 'destination', action: `${CUT}\nsleep 5; ${MEND}`, harmless: true },
+  'link cut for good': { at: 'destination', action: CUT, repair: MEND },
+  'destination full': {
+    at: 'destination',
+    action: 'mount -o remount,size=64k /dev/shm',
+    repair: 'mount -o remount,size=50% /dev/shm',
+    phases: ['dump', 'transfer'],
+  },
+  'destination lacks the module': {
+    at: 'destination',
+    action: 'sh /usr/lib/roam/guest/load-rxe stock',
+    repair: 'sh /usr/lib/roam/guest/load-rxe roam',
+    phases: ['prepare', 'dump'],
+  },
+  'number taken': {
+    at: 'destination',
+    action: `cat /proc/sys/net/rdma_rxe/last_qpn >/root/last.qpn
+      echo $(($(cat /root/moving.qpn) - 1)) >/proc/sys/net/rdma_rxe/last_qpn
+      setsid /usr/lib/roam/workloads/unsupported uc >/root/taker.out 2>&1 </dev/null &
+      until grep -q running /root/taker.out; do sleep 0.1; done`,
+    repair: 'kill -USR1 $(pidof unsupported); cat /root/last.qpn >/proc/sys/net/rdma_rxe/last_qpn',
+    phases: ['prepare', 'dump', 'transfer'],
+  },
+} satisfies Record<string, Fault>;
+export type FaultName = keyof typeof FAULTS;
+export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
+
+/** Pairs that mean something. */
+export const CELLS = FAULT_NAMES.flatMap((fault) => {
+  const { phases }: Fault = FAULTS[fault];
+  return (phases ?? FAULT_PHASES).map((phase) => ({ phase, fault }));
+});
+
+/** Where the process is to be afterwards. */
+export function expected(phase: FaultPhase, { harmless }: Fault): ('stays' | 'moves')[] {
+  if (harmless || phase === 'resume' || phase === 'settle') return ['moves'];
+  // Aimed at a moment: it may come when that has passed.
+  return phase === 'commit' || phase === 'verify' ? ['stays', 'moves'] : ['stays'];
+}
