@@ -27,8 +27,10 @@ export interface Fault {
 }
 
 const CUT = `nft -f - <<'END'
-table inet cut { chain i { type filter hook input priority -300; iifname "eth0" drop; }
-chain o { type filter hook output priority -300; oifname "eth0" drop; } }
+table inet cut {
+  chain i { type filter hook input priority -300; iifname "eth0" drop; }
+  chain o { type filter hook output priority -300; oifname "eth0" drop; }
+}
 END`;
 const MEND = 'nft delete table inet cut 2>/dev/null; true';
 
@@ -65,7 +67,8 @@ subprocess.run(["pkill", "-9", "-o", "-x", "criu"], check=True)' "$(cat /root/mo
   'link cut for good': { at: 'destination', action: CUT, repair: MEND },
   'destination full': {
     at: 'destination',
-    action: 'mount -o remount,size=64k /dev/shm',
+    // No smaller than what is in it already: that would be refused.
+    action: 'mount -o remount,size=$(($(df -B1 --output=used /dev/shm | tail -n 1) + 65536)) /dev/shm',
     repair: 'mount -o remount,size=50% /dev/shm',
     phases: ['dump', 'transfer'],
   },

@@ -100,7 +100,7 @@ async function migrateInto(
     [
       qpn.replace('lqpn ', ''),
       String(pid),
-      `read -r go\n(\n${fault.action}\n) </dev/null\necho done >/root/fault.out`,
+      `set -e\nread -r go\n(\n${fault.action}\n) </dev/null\necho done >/root/fault.out`,
     ],
   );
   await script(from, 'rm -f /root/engine.*; mkfifo /root/engine.pipe; : >/root/engine.err');
