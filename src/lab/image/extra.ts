@@ -10,6 +10,8 @@ import { writeRootDisk } from './disk.js';
 /** What a lab may ask for, and the packages that it takes. */
 const EXTRAS: Record<string, string[]> = {
   docker: ['docker.io', 'docker-cli'],
+  // A server of a game, and a client that needs no screen.
+  game: ['luanti-server', 'luanti', 'luanti-game-minetest'],
 };
 
 /** Nothing of it starts: no service is to run while packages are installed. */
