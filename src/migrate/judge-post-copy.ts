@@ -16,7 +16,8 @@ export function judgePostCopy(source: SourceFacts, destination: HostFacts): Find
       'CRIU cannot bring memory after a restore (its feature check knows no lazy pages)',
       `use a kernel with CONFIG_USERFAULTFD, or ${without}`,
     );
-  if (container) here.error('POST_COPY_UNSUPPORTED', 'memory of a container cannot follow it yet', without);
+  if (container?.docker)
+    here.error('POST_COPY_UNSUPPORTED', 'memory of a container of Docker cannot follow it yet', without);
   if (host.memoryAvailable < memory)
     here.error(
       'MEMORY_SHORT',

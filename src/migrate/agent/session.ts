@@ -151,13 +151,9 @@ export class AgentSession {
     },
     restore: async (args) => {
       const { pids, lazy, container } = args;
-      if (container) return this.#restoreContainer(container, args.tcpClose);
-      await this.#journal?.mark({
-        phase: 'restore',
-        pids,
-        since: await ticksNow(),
-        ...(lazy ? { lazy } : {}),
-      });
+      if (container) return this.#restoreContainer(container, args);
+      const begun = { phase: 'restore', since: await ticksNow(), lazy: lazy || undefined } as const;
+      await this.#journal?.mark({ ...begun, pids });
       this.#undo.push({ what: 'killing the restored processes', fn: () => killTasks(pids) });
       const restored = await restoreTree({ ...args, criu: this.#criu, dir: this.#directory(), id: this.#id });
       if (lazy) await this.#data?.lazy?.guard(pids);
@@ -212,18 +208,20 @@ export class AgentSession {
     },
   };
 
-  async #restoreContainer(order: ContainerOrder, tcpClose: boolean) {
+  async #restoreContainer(order: ContainerOrder, { tcpClose, lazy }: Args<'restore'>) {
     const { name, docker } = order;
     const record = docker ? {} : { container: name };
-    await this.#journal?.mark({ phase: 'restore', ...record, pids: [], since: await ticksNow() });
+    const begun = { phase: 'restore', since: await ticksNow(), lazy: lazy || undefined } as const;
+    await this.#journal?.mark({ ...begun, ...record, pids: [] });
     if (!docker) this.#undo.push({ what: `deleting the container ${name}`, fn: () => deleteContainer(name) });
-    const place = { criu: this.#criu, dir: this.#directory(), id: this.#id, tcpClose };
+    const place = { criu: this.#criu, dir: this.#directory(), id: this.#id, tcpClose, lazy };
     // Its end takes the lock along.
     const keepLock = (lock: TcpLock) =>
       void this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
     const { pid, ms, pids, stopped } = await (docker
       ? restoreDocker({ ...order, docker }, { ...place, keepLock })
       : restoreContainer(order, place));
+    if (lazy) await this.#data?.lazy?.guard(pids);
     const origin = this.#journal && { ...this.#journal.entry.origin, stopped };
     await this.#journal?.mark({ pids, copy: await livingTasks(pids), ...(origin ? { origin } : {}) });
     return { pid, ms, copy: { pids, stopped } };

@@ -36,6 +36,16 @@ export interface RestoredContainer {
   stopped: number[];
 }
 
+export interface RestorePlace {
+  criu: string;
+  /** Directory of the migration here. */
+  dir: string;
+  id: string;
+  tcpClose: boolean;
+  /** Memory that is missing in the images comes from CRIU's lazy pages daemon, which waits for this restore. */
+  lazy: boolean;
+}
+
 /**
  * `runc restore` of what lies in `dir`.
  *
@@ -43,7 +53,7 @@ export interface RestoredContainer {
  */
 export async function restoreContainer(
   order: ContainerOrder,
-  { criu, dir, id, tcpClose }: { criu: string; dir: string; id: string; tcpClose: boolean },
+  { criu, dir, id, tcpClose, lazy }: RestorePlace,
 ): Promise<RestoredContainer> {
   const started = performance.now();
   const images = `${dir}/images`;
@@ -60,6 +70,7 @@ export async function restoreContainer(
     logFile: RESTORE_LOG,
     logLevel: 4,
     leaveStopped: true,
+    lazyPages: lazy,
     tcpEstablished: true,
     tcpClose,
     fileLocks: true,

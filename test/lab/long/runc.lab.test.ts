@@ -50,6 +50,24 @@ describe('a container of runc', () => {
     expect(await containers('b')).toMatchObject([{ id: 'db', status: 'stopped' }]);
   });
 
+  it('runs at the destination before all of its memory is there', async () => {
+    const test = await startInContainer('db', { on: 'a', peer: 'b' });
+    await progresses(test.stayer);
+    const extra = ['--sync', bundleOf('db'), '--post-copy'];
+    const report = await migrate('a', 'runc:db', { to: 'b', ip: `${MOVING_IP}/24`, extra });
+    expect(report.phases.map(({ name }) => name)).toContain('post-copy');
+    const { kept = 0, pages = 0 } = report.postCopy ?? {};
+    expect(kept, 'memory that could wait').toBeGreaterThan(0);
+    expect(pages, 'and has come').toBeGreaterThanOrEqual(kept);
+    expect(await containers('a'), 'at the source').toEqual([]);
+    expect(await containers('b'), 'at the destination').toMatchObject([{ id: 'db', status: 'running' }]);
+    test.mover = { ...test.mover, at: 'b', pid: await pidOf('b', 'db') };
+    await progresses(test.mover);
+    await progresses(test.stayer);
+    await signal(test.mover, 'USR1');
+    await goodVerdicts(test);
+  });
+
   it('stays where it is when it cannot be restored', async () => {
     const test = await startInContainer('db', { on: 'a', peer: 'b' });
     await progresses(test.stayer);

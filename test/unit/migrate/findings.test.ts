@@ -7,6 +7,7 @@ import { judgeHost, judgePair, judgeSockets, judgeTree } from '../../../src/migr
 import { judgeFit, sameNetwork } from '../../../src/migrate/judge-fit.js';
 import { judgePostCopy } from '../../../src/migrate/judge-post-copy.js';
 import { judgeUnreliable } from '../../../src/migrate/judge-unreliable.js';
+import type { Container } from '../../../src/migrate/runc/container.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
 import type { Finding } from '../../../src/migrate/types.js';
 import { answers, GIB, host, source } from './facts.js';
@@ -216,6 +217,10 @@ describe('findings of the tree and of each host', () => {
     expect(found({ lazyPages: false }, {})).toEqual(['warning POST_COPY_RISK a']);
     expect(found({}, { lazyPages: false })).toContain('error POST_COPY_UNSUPPORTED b');
     expect(found({ memoryAvailable: 1000 }, {})).toContain('error MEMORY_SHORT a');
+    const codes = (container: object) =>
+      words(judgePostCopy(source({ container: container as Container }), host('b', '10.77.0.2')));
+    expect(codes({ name: 'db' }), 'of runc').toEqual(['warning POST_COPY_RISK a']);
+    expect(codes({ name: 'db', docker: {} })).toContain('error POST_COPY_UNSUPPORTED a');
   });
 
   it('come with the errors first', () => {
