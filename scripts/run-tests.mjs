@@ -1,7 +1,8 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
 // of sums. Steps: lint, unit, native, browser, prove, lab; and, only when named, long: more migrations in the lab,
 // faults: those of them that are broken off, docker: those of containers of Docker, on nodes of their own, and soak: a
-// hundred of them in a row.
+// hundred of them in a row. After --long, words choose scenarios: those of test/lab/long whose file names contain one,
+// and projects of a lab of their own by their names, docker and game: a game server on a journey.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,11 +75,27 @@ const steps = {
   long: () => vitest('long'),
   faults: () => vitest('long', 'test/lab/long/faults.lab.test.ts'),
   docker: () => vitest('docker'),
+  game: () => vitest('game'),
   soak: () => vitest('soak'),
 };
-const ONLY_WHEN_NAMED = new Set(['long', 'faults', 'docker', 'soak']);
+const OWN_LABS = ['docker', 'game', 'soak'];
+const ONLY_WHEN_NAMED = new Set(['long', 'faults', ...OWN_LABS]);
 
-const wanted = process.argv.slice(2);
+/** Steps for the words after --long. A word that no file's name contains is a step that there is not. */
+function scenarios(words) {
+  const there = readdirSync(path.join(root, 'test/lab/long'));
+  const [own, others] = [
+    words.filter((word) => OWN_LABS.includes(word)),
+    words.filter((word) => !OWN_LABS.includes(word)),
+  ];
+  const unknown = others.filter((word) => !there.some((file) => file.includes(word)));
+  const files = there.filter((file) => others.some((word) => file.includes(word)));
+  if (files.length > 0) steps.long = () => vitest('long', ...files.map((file) => `test/lab/long/${file}`));
+  return [...(files.length > 0 || words.length === 0 ? ['long'] : []), ...own, ...unknown];
+}
+
+const named = process.argv.slice(2);
+const wanted = named[0] === '--long' ? scenarios(named.slice(1)) : named;
 for (const name of wanted)
   if (!steps[name]) {
     process.stderr.write(`no step '${name}'; the steps are ${Object.keys(steps).join(', ')}\n`);

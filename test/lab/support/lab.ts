@@ -2,7 +2,8 @@ import { inject } from 'vitest';
 import { Lab, type LabNode } from '../../../dist/lab/index.js';
 
 export type { LabNode };
-export type NodeName = 'a' | 'b' | 'c';
+/** d and peer are in the lab of the game alone. */
+export type NodeName = 'a' | 'b' | 'c' | 'd' | 'peer';
 
 /** The address that a moving process takes with it, and the one of the peer that stays. */
 export const MOVING_IP = '10.0.1.7';
