@@ -75,7 +75,8 @@ export async function packets(): Promise<number> {
 
 /** The longest time that the client heard nothing of the server since it had so many packets, in milliseconds. */
 export async function silence(since: number): Promise<number> {
-  const longest = '{ if (last && $1 - last > most) most = $1 - last; last = $1 } END { print most }';
+  const longest =
+    '$2 == "IP" { if (last && $1 - last > most) most = $1 - last; last = $1 } END { print most }';
   return Math.round(
     1000 * Number(await script('peer', `tail -n +"$1" ${CAPTURE} | awk '${longest}'`, [String(since)])),
   );
