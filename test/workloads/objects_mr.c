@@ -159,6 +159,7 @@ static void expect_one_of(struct objects *b, struct ibv_cq *cq, uint32_t qpn)
 
 	if (ibv_poll_cq(cq, 1, &wc) != 1 || wc.status != IBV_WC_SUCCESS || wc.qp_num != qpn)
 		result_error(&b->r, "the completion of the second CQ is lost");
+	b->r.received++;
 }
 
 void mr_server(struct objects *b)

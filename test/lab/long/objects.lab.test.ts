@@ -10,7 +10,7 @@ const SENT = {
   ud: { mover: 6, stayer: 8 },
   uc: { mover: 6, stayer: 8 },
   mw: { mover: 1, stayer: 2 },
-  mr: { mover: 1, stayer: 4 },
+  mr: { mover: 1, stayer: 5 },
   mcast: { mover: 1, stayer: 9 },
 };
 
@@ -22,6 +22,9 @@ for n in (1, 2, 3):
     s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("@I", socket.if_nametoindex("eth0")))
 print("joined", flush=True); time.sleep(3600)`;
 
+/** To a group that the other end has left by then. */
+const MISSED = { srq: 0, ud: 0, uc: 0, mw: 0, mr: 0, mcast: 1 };
+
 async function goesOn(test: Workload, kind: keyof typeof SENT): Promise<void> {
   await signal(test.mover, 'USR1');
   const checked = "until grep -q -e ^checked -e '^{' /root/workload-server.out; do sleep 0.1; done";
@@ -30,7 +33,7 @@ async function goesOn(test: Workload, kind: keyof typeof SENT): Promise<void> {
   const all = await verdicts(test);
   for (const { ok, errors } of all) expect({ ok, errors }).toEqual({ ok: true, errors: [] });
   const [mover, stayer] = all;
-  expect(mover).toMatchObject({ sent: SENT[kind].mover, received: SENT[kind].stayer });
+  expect(mover).toMatchObject({ sent: SENT[kind].mover, received: SENT[kind].stayer - MISSED[kind] });
   expect(stayer).toMatchObject({ sent: SENT[kind].stayer, received: SENT[kind].mover });
 }
 
