@@ -18,7 +18,10 @@
 #define GID_WAIT_MS 1000
 #define GID_WAIT_STEP_MS 10
 
-enum { RANK_NONE, RANK_OTHER_SCOPE, RANK_FAMILY, RANK_SUBNET, RANK_SAME };
+enum { RANK_NONE, RANK_FOREIGN, RANK_OTHER_SCOPE, RANK_FAMILY, RANK_SUBNET, RANK_SAME };
+
+/* The host's, from before CRIU joins the network namespace of what it restores. */
+static struct ifaddrs *host_addrs;
 
 static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -118,19 +121,6 @@ static bool in_subnet(const struct ifaddrs *addrs, const uint8_t gid[16], const 
 	return false;
 }
 
-/* How well gid serves to reach dgid. */
-static int rank(const struct ifaddrs *addrs, const uint8_t gid[16], const uint8_t sgid[16],
-		const uint8_t dgid[16])
-{
-	if (!memcmp(gid, sgid, 16))
-		return RANK_SAME;
-	if (is_v4(gid) != is_v4(dgid))
-		return RANK_NONE;
-	if (is_link_local(gid) != is_link_local(dgid))
-		return RANK_OTHER_SCOPE;
-	return in_subnet(addrs, gid, dgid) ? RANK_SUBNET : RANK_FAMILY;
-}
-
 static bool has_address(const struct ifaddrs *addrs, const uint8_t gid[16])
 {
 	const struct ifaddrs *a;
@@ -150,8 +140,25 @@ static bool has_address(const struct ifaddrs *addrs, const uint8_t gid[16])
 	return false;
 }
 
-static int scan_table(const char *device, uint32_t port, const struct ifaddrs *addrs,
-		      const uint8_t sgid[16], const uint8_t dgid[16], int *best_rank)
+/* How well gid serves to reach dgid.  The table also has the addresses of every
+ * macvlan, ipvlan and VLAN above the device's interface, whichever network
+ * namespace that is in; rxe sends from the host's alone. */
+static int rank(const uint8_t gid[16], const uint8_t sgid[16], const uint8_t dgid[16])
+{
+	if (!memcmp(gid, sgid, 16))
+		return RANK_SAME;
+	if (is_v4(gid) != is_v4(dgid))
+		return RANK_NONE;
+	/* A link local GID may be made from the MAC address alone. */
+	if (!has_address(host_addrs, gid))
+		return is_link_local(gid) && is_link_local(dgid) ? RANK_FOREIGN : RANK_NONE;
+	if (is_link_local(gid) != is_link_local(dgid))
+		return RANK_OTHER_SCOPE;
+	return in_subnet(host_addrs, gid, dgid) ? RANK_SUBNET : RANK_FAMILY;
+}
+
+static int scan_table(const char *device, uint32_t port, const uint8_t sgid[16],
+		      const uint8_t dgid[16], int *best_rank)
 {
 	int index, best = -ENOENT, ret = 0;
 
@@ -163,7 +170,7 @@ static int scan_table(const char *device, uint32_t port, const struct ifaddrs *a
 		ret = read_gid(device, port, index, gid);
 		if (ret < 0)
 			break;
-		r = ret ? rank(addrs, gid, sgid, dgid) : RANK_NONE;
+		r = ret ? rank(gid, sgid, dgid) : RANK_NONE;
 		if (r > *best_rank) {
 			*best_rank = r;
 			best = index;
@@ -182,19 +189,26 @@ int gid_at(const char *device, uint32_t port, int index, uint8_t gid[16])
 int gid_choose(const char *device, uint32_t port, const uint8_t sgid[16], const uint8_t dgid[16])
 {
 	const struct timespec pause = { .tv_nsec = GID_WAIT_STEP_MS * 1000000L };
-	struct ifaddrs *addrs;
 	int best, best_rank, waited = 0;
 	bool expected;
 
-	if (getifaddrs(&addrs))
-		return -errno;
 	/* The core fills the GID table some time after an address was added. */
-	expected = has_address(addrs, sgid);
-	while ((best = scan_table(device, port, addrs, sgid, dgid, &best_rank),
+	expected = has_address(host_addrs, sgid);
+	while ((best = scan_table(device, port, sgid, dgid, &best_rank),
 		best_rank < RANK_SAME && expected && waited < GID_WAIT_MS)) {
 		nanosleep(&pause, NULL);
 		waited += GID_WAIT_STEP_MS;
 	}
-	freeifaddrs(addrs);
 	return best;
+}
+
+int gid_init(void)
+{
+	return getifaddrs(&host_addrs) ? -errno : 0;
+}
+
+void gid_exit(void)
+{
+	freeifaddrs(host_addrs);
+	host_addrs = NULL;
 }

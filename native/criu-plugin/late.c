@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gid.h"
 #include "log.h"
 #include "plugin.h"
 #include "shared.h"
@@ -160,4 +161,5 @@ void restore_exit(void)
 	nr_pinned = 0;
 	failed = false;
 	shared_exit();
+	gid_exit();
 }

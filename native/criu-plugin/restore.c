@@ -10,6 +10,7 @@
 #include <criu/criu-plugin.h>
 
 #include "build.h"
+#include "gid.h"
 #include "image_io.h"
 #include "log.h"
 #include "plugin.h"
@@ -31,11 +32,14 @@ static size_t nr_restored;
 
 int restore_init(void)
 {
+	int ret;
+
 	/* Images that do not name the plugin have nothing for it. */
 	if (check_and_remove_inventory_plugin &&
 	    !check_and_remove_inventory_plugin(PLUGIN_NAME, strlen(PLUGIN_NAME)))
 		return NOT_OURS;
-	return shared_init();
+	ret = gid_init();
+	return ret ? ret : shared_init();
 }
 
 static struct restored *find_restored(uint32_t context)
