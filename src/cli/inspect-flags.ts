@@ -15,6 +15,7 @@ export interface WayFlags {
 export interface InspectFlags extends WayFlags {
   to: string;
   ip?: string;
+  ipDev?: string;
   tcpClose?: boolean;
   carryLimit: number;
   sync?: string[];
@@ -56,6 +57,10 @@ export function inspectFlags(command: Command): Command {
       '--ip <address/prefix>',
       "an address that moves with the process; auto: the one it uses that is not the host's own, if any",
     )
+    .option(
+      '--ip-dev <device>',
+      "network device that takes it (default: that of the destination's rxe device; in a network namespace the one of the same name)",
+    )
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
     .option('--sync <path>', 'a directory that rsync brings there, again in the freeze (repeatable)', append)
@@ -92,6 +97,7 @@ export function inspectOptions(target: string, flags: InspectFlags): InspectOpti
     target,
     to: flags.to,
     ...(flags.ip ? { ip: flags.ip } : {}),
+    ...(flags.ipDev ? { ipDevice: flags.ipDev } : {}),
     ...wayOptions(flags),
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,

@@ -9,7 +9,6 @@ import { errorObject, fail, migrationProgress, printJson } from './output.js';
 import { claimFile, writeBundle, writeReport } from './report-file.js';
 
 interface Flags extends InspectFlags, MemoryFlags {
-  ipDev?: string;
   settleTimeout: number;
   readyTimeout: number;
   maxHold: number;
@@ -36,10 +35,6 @@ export function registerMigrate(program: Command): void {
       'what to move: pid:1234 (a process and its descendants), runc:NAME or docker:NAME (a container)',
     );
   memoryFlags(inspectFlags(command))
-    .option(
-      '--ip-dev <device>',
-      "network device that takes it (default: that of the destination's rxe device)",
-    )
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', amount, 30)
     .option('--ready-timeout <seconds>', 'how long a program may prepare that asked to be told', amount, 10)
     .option(
@@ -106,7 +101,6 @@ function optionsOf(
   return {
     ...inspectOptions(target, flags),
     ...memoryOptions(flags),
-    ...(flags.ipDev ? { ipDevice: flags.ipDev } : {}),
     settleTimeoutMs: flags.settleTimeout * 1000,
     readyTimeoutMs: flags.readyTimeout * 1000,
     maxHoldMs: flags.maxHold * 1000,

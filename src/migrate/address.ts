@@ -5,12 +5,23 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RoamError } from '../errors.js';
-import { hasProgram, run, tryRun } from './run.js';
+import { runIn, tryRunIn } from './netns/enter.js';
+import { hasProgram, run } from './run.js';
 
 export interface Cidr {
   ip: string;
   prefix: number;
   family: 4 | 6;
+}
+
+/** As the journal of a host keeps it. */
+export interface MovedAddress {
+  cidr: Cidr;
+  /** Has it, or takes it, on this host. */
+  dev: string;
+  /** Path of the network namespace of `dev`, if it is not that of the host, and the routes that go along. */
+  netns?: string;
+  routes?: string[];
 }
 
 /** @throws RoamError BAD_ADDRESS */
@@ -26,6 +37,14 @@ export function parseCidr(text: string): Cidr {
   return { ip, prefix, family: family as 4 | 6 };
 }
 
+/** Whether an IPv4 address is in the network of another; false where that is not known. */
+export function sameNetwork(ip: string, cidr: { ip: string; prefix: number }): boolean {
+  if (isIP(ip) !== 4 || isIP(cidr.ip) !== 4) return false;
+  const bits = (text: string) => text.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  const size = 2 ** (32 - cidr.prefix);
+  return Math.floor(bits(ip) / size) === Math.floor(bits(cidr.ip) / size);
+}
+
 /** Every address of this host's running devices. */
 export function localAddresses(): { dev: string; ip: string }[] {
   return Object.entries(networkInterfaces()).flatMap(([dev, entries = []]) =>
@@ -38,13 +57,15 @@ export function deviceOf(ip: string): string | undefined {
   return localAddresses().find((address) => address.ip === ip)?.dev;
 }
 
-export async function removeAddress({ ip, prefix }: Cidr, dev: string): Promise<void> {
-  await run('ip', ['address', 'del', `${ip}/${prefix}`, 'dev', dev]);
+/** @param netns Path of the network namespace of `dev`, if it is not that of this process. */
+export async function removeAddress({ ip, prefix }: Cidr, dev: string, netns?: string): Promise<void> {
+  await runIn(netns, ['ip', 'address', 'del', `${ip}/${prefix}`, 'dev', dev]);
 }
 
 /** Adds the address without duplicate detection: it has just left the other host. Present is fine. */
-export async function addAddress({ ip, prefix, family }: Cidr, dev: string): Promise<void> {
-  await run('ip', ['address', 'replace', `${ip}/${prefix}`, 'dev', dev, ...(family === 6 ? ['nodad'] : [])]);
+export async function addAddress({ ip, prefix, family }: Cidr, dev: string, netns?: string): Promise<void> {
+  const how = family === 6 ? ['nodad'] : [];
+  await runIn(netns, ['ip', 'address', 'replace', `${ip}/${prefix}`, 'dev', dev, ...how]);
 }
 
 /** The program that can send a gratuitous ARP here, as the arguments before device and address. */
@@ -69,16 +90,21 @@ async function findAnnouncer(): Promise<string[] | undefined> {
  * because some stacks heed only one of them, and a second apart, because Linux ignores a change of an entry
  * that it has just updated. IPv6 announcements are the kernel's.
  */
-export async function announce({ ip, family }: Cidr, dev: string, announcer: string[]): Promise<void> {
+export async function announce(
+  { ip, family }: Cidr,
+  dev: string,
+  announcer: string[],
+  netns?: string,
+): Promise<void> {
   if (family === 6) return;
-  const [file = 'arping', ...args] = announcer;
   for (const mode of ['-U', '-A', '', '-U']) {
     if (!mode) {
       await sleep(1100);
       continue;
     }
     // Some versions exit with 1 because nobody answered what needs no answer: only words count.
-    const { exitCode, stderr } = await tryRun(file, [...args, '-c', '1', '-w', '1', mode, '-I', dev, ip]);
+    const words = [...announcer, '-c', '1', '-w', '1', mode, '-I', dev, ip];
+    const { exitCode, stderr } = await tryRunIn(netns, words);
     if (exitCode !== 0 && stderr) throw new RoamError('ARP_FAILED', stderr.split('\n')[0] ?? '');
   }
 }

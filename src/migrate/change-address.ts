@@ -3,6 +3,7 @@ import type { FloatingAddress } from './floating.js';
 import type { Frozen } from './frozen.js';
 import { reservationsOf } from './hold.js';
 import type { MoveContext } from './move-context.js';
+import { isPrivate } from './netns/inside.js';
 import { sameEnds } from './tcp.js';
 import type { MigrationReport } from './types.js';
 
@@ -13,11 +14,12 @@ export async function changeAddress(
   floating: FloatingAddress | undefined,
   maxHoldMs: number,
 ): Promise<MigrationReport['address']> {
-  if (!options.tcpClose && !sameEnds(connections, source.connections)) {
-    await agent.request('lockTcp', { connections });
+  const netns = source.inside?.path;
+  if (!options.tcpClose && !isPrivate(source.inside) && !sameEnds(connections, source.connections)) {
+    await agent.request('lockTcp', { connections, ...(netns ? { netns } : {}) });
   }
   await docker?.leave(custody);
-  if (floating) {
+  if (floating?.isRdma) {
     // Packets come there with the address, the QPs only with the restore.
     const reservations = await reservationsOf(pids);
     await agent.request('reserve', { reservations, holdMs: maxHoldMs });

@@ -25,7 +25,7 @@ export interface CleanupOrder {
 export async function cleanUp({
   agent,
   custody,
-  source: { container },
+  source: { container, inside },
   phases,
   to,
   dir,
@@ -35,7 +35,8 @@ export async function cleanUp({
   const attempt = (what: string, work: Promise<unknown>) =>
     work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
   if (container) await attempt('removing the record of runc', forget(container));
-  if (locked) await attempt('removing the network lock of the dump', removeNetworkLock(dir));
+  if (locked)
+    await attempt('removing the network lock of the dump', removeNetworkLock(dir, { netns: inside?.path }));
   if (!keepImages) await attempt(`removing ${dir}`, removeDirectory(dir));
   const { warnings } = await custody
     .finish(agent, keepImages)

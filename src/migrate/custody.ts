@@ -5,9 +5,11 @@ import { AgentClient } from './agent/client.js';
 import type { AgentOps } from './agent/protocol.js';
 import { waysTo } from './agent/transport.js';
 import { decide } from './decide.js';
+import { floatingFacts } from './floating.js';
 import { Guard } from './guard.js';
 import { bootId, Journal, type JournalEntry, type Origin, taskId } from './journal.js';
 import { sourceState } from './lookup.js';
+import { locksTcp } from './netns/inside.js';
 import type { Phases } from './phases.js';
 import type { SourceFacts } from './source.js';
 import type { InspectOptions } from './types.js';
@@ -52,9 +54,9 @@ export class Custody {
     options: InspectOptions,
     phases: Phases,
   ): Promise<Custody> {
-    const { tcpClose = false } = options;
     const { host, ...how } = wayOf(options);
-    const { address, connections } = source;
+    const address = floatingFacts(source);
+    const netns = source.inside?.path;
     // First: it finds nothing to do as long as there is no journal.
     const guard = new Guard(id);
     const journal = await Journal.create({
@@ -66,8 +68,9 @@ export class Custody {
       dir,
       phase: 'prepare',
       origin,
-      ...(address?.dev ? { address: { cidr: address.cidr, dev: address.dev } } : {}),
-      locked: connections.length > 0 && !tcpClose,
+      ...(address ? { address } : {}),
+      ...(netns ? { netns } : {}),
+      locked: locksTcp(source, options.tcpClose),
     }).catch((error) => {
       guard.dismiss();
       throw error;

@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { criu_cg_mode, criu_network_lock_method } from '../criu/index.js';
 import type { PageRound } from '../criu/pages/index.js';
+import { runIn } from './netns/enter.js';
+import { locksTcp } from './netns/inside.js';
 import type { PageStream } from './pages.js';
-import { run } from './run.js';
 import type { SourceFacts } from './source.js';
 
 export const DUMP_LOG = 'dump.log';
@@ -35,7 +36,7 @@ export async function dumpTree(
   tcpClose: boolean,
   hooks: DumpHooks,
 ): Promise<void> {
-  const locks = source.connections.length > 0 && !tcpClose;
+  const locks = locksTcp(source, tcpClose);
   await pages.last(({ criu, opts, sent }) =>
     criu.dump(
       {
@@ -81,16 +82,20 @@ interface NftList {
 /**
  * Removes the table by which CRIU silenced the connections: after a dump that kills, it leaves it behind, and
  * a process that comes back to this host would stay silent. After any other one it may be there (`required`).
+ * In a network namespace of its own (`netns`, a path) CRIU has silenced all that is in it.
  */
-export async function removeNetworkLock(dir: string, { required = true } = {}): Promise<void> {
+export async function removeNetworkLock(
+  dir: string,
+  { required = true, netns }: { required?: boolean; netns?: string | undefined } = {},
+): Promise<void> {
   const log = await readFile(`${dir}/images/${DUMP_LOG}`, 'utf8').catch((error: Error) => {
     if (required) throw error;
     return '';
   });
   if (!log) return;
-  const list = JSON.parse(await run('nft', ['-j', 'list', 'tables'])) as NftList;
+  const list = JSON.parse(await runIn(netns, ['nft', '-j', 'list', 'tables'])) as NftList;
   const names = list.nftables.flatMap(({ table }) => (table?.family === 'inet' ? [table.name] : []));
   const tables = lockTables(log, names);
   if (tables.length === 0 && required) throw new Error('none of its tables is there');
-  for (const table of tables) await run('nft', ['delete', 'table', 'inet', table]);
+  for (const table of tables) await runIn(netns, ['nft', 'delete', 'table', 'inet', table]);
 }

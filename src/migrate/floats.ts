@@ -1,5 +1,7 @@
 // Which address of this host belongs to a process rather than to the host.
 import { RoamError } from '../errors.js';
+import { linksIn } from './netns/facts.js';
+import { foreignNamespaces } from './proc.js';
 import { run } from './run.js';
 import { isLoopback, isWildcard } from './tcp.js';
 
@@ -40,6 +42,15 @@ export function floatingOf(used: string[], addresses: HostAddress[]): string[] {
   return addresses
     .filter(({ ip, primary }) => !primary && wanted.has(ip))
     .map(({ ip, prefix }) => `${ip}/${prefix}`);
+}
+
+/** Those of the addresses in use that a container of runc has in a network namespace: all are its own. */
+export async function floatingInside(pid: number, used: string[]): Promise<string[]> {
+  if (!(await foreignNamespaces(pid)).includes('net')) return [];
+  const links = (await linksIn(`/proc/${pid}/ns/net`)).filter(({ name }) => name !== 'lo');
+  return links
+    .flatMap(({ addresses }) => addresses)
+    .filter((address) => used.includes(address.split('/')[0] ?? ''));
 }
 
 /**

@@ -15,6 +15,7 @@ import { compressionLacks } from './judge-compress.js';
 import { recoverProcess } from './leftovers.js';
 import { asMigration, type Migration } from './migration.js';
 import { Move } from './move.js';
+import { locksTcp } from './netns/inside.js';
 import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
 import { preCopy } from './precopy.js';
@@ -100,8 +101,10 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const dir = await placeFor(id, LOCAL_IMAGES);
       support.place = { dir, id };
       phases.onRollback(`removing ${dir}`, () => removeDirectory(dir));
-      if (checked.source.connections.length > 0 && !options.tcpClose)
-        phases.onRollback('unlocking the network', () => removeNetworkLock(dir, { required: false }));
+      const netns = checked.source.inside?.path;
+      const locks = locksTcp(checked.source, options.tcpClose);
+      if (locks)
+        phases.onRollback('unlocking the network', () => removeNetworkLock(dir, { required: false, netns }));
       const origin = await originOf(checked.source);
       connection.custody = await Custody.begin(id, dir, checked.source, origin, options, phases);
       const { custody } = connection;
@@ -109,8 +112,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       await checked.agent.request('prepare', { bytes, id, origin });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
-      if (connections.length > 0 && !options.tcpClose)
-        await checked.agent.request('lockTcp', { connections });
+      if (locks) await checked.agent.request('lockTcp', { connections, ...(netns ? { netns } : {}) });
       const docker = await prepareDocker(checked, options, phases);
       const { path } = await checked.agent.request('openData', {});
       const { compress = 'auto', bandwidth } = options;

@@ -39,7 +39,9 @@ export async function inspect(
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto', copyImage = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);
-  const ip = options.ip === 'auto' ? oneFloating(options.target, await floatingAddresses(pid)) : options.ip;
+  const isRunc = container !== undefined && !container.docker;
+  const ip =
+    options.ip === 'auto' ? oneFloating(options.target, await floatingAddresses(pid, isRunc)) : options.ip;
   const sync = await syncPaths(options.sync ?? []);
   const connecting = AgentClient.connect(way).then((agent) => {
     keep(agent);
@@ -59,6 +61,7 @@ export async function inspect(
     peerHosts,
     compress,
     copyImage,
+    ...(options.ipDevice ? { ipDevice: options.ipDevice } : {}),
   });
   const findings = [...(await leftoverFindings(pid, source.hostname)), ...result.findings];
   return { ...result, findings, source, agent, way, criu, carryLimit, sync };

@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { RoamError } from '../errors.js';
 import type { Reservation } from '../rxe/index.js';
-import type { Cidr } from './address.js';
+import type { MovedAddress } from './address.js';
 import type { Ties } from './docker/networks.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';
@@ -56,10 +56,12 @@ export interface JournalEntry {
   /** The step that was begun last. */
   phase: string;
   origin: Origin;
-  /** The address that moves, and the device that has or takes it here. */
-  address?: { cidr: Cidr; dev: string };
+  /** The address that moves. */
+  address?: MovedAddress;
   /** Source: TCP connections were locked by CRIU. */
   locked?: boolean;
+  /** Path of the network namespace in which connections are silenced, if it is not that of the host. */
+  netns?: string;
   /** Destination: connections whose packets are dropped until the commit. */
   connections?: TcpEnds[];
   /** Destination: QPs for which it answers while they are on neither host. */

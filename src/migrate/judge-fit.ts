@@ -1,6 +1,6 @@
 // Whether the destination is a place where this process can go on as it was.
-import { isIP } from 'node:net';
 import { seconds } from '../report/format.js';
+import { sameNetwork } from './address.js';
 import type { HostFacts } from './agent/protocol.js';
 import { Findings } from './findings.js';
 import type { Fit } from './fit.js';
@@ -185,12 +185,4 @@ function judgeRoutes(found: Findings, source: SourceFacts, destination: HostFact
         `ip route replace ${ip} dev ${netdevs[0] ?? 'DEVICE'}`,
       );
   }
-}
-
-/** Whether an IPv4 address is in the network of another; false where that is not known. */
-export function sameNetwork(ip: string, cidr: { ip: string; prefix: number }): boolean {
-  if (isIP(ip) !== 4 || isIP(cidr.ip) !== 4) return false;
-  const bits = (text: string) => text.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  const size = 2 ** (32 - cidr.prefix);
-  return Math.floor(bits(ip) / size) === Math.floor(bits(cidr.ip) / size);
 }

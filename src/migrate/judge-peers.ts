@@ -1,8 +1,8 @@
 // Whether each peer can find its partner again.
 import { count } from '../report/format.js';
+import { sameNetwork } from './address.js';
 import type { HostFacts } from './agent/protocol.js';
 import { Findings } from './findings.js';
-import { sameNetwork } from './judge-fit.js';
 import type { AskedHost, Peer } from './peers.js';
 import type { SourceFacts } from './source.js';
 import type { Finding } from './types.js';

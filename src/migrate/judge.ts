@@ -11,6 +11,9 @@ import { isAtLeast } from './version.js';
 
 const LEAST_CRIU = '4.0';
 
+/** Of programs that are not everywhere. */
+const PACKAGES: Record<string, string> = { nft: 'nftables', nsenter: 'util-linux', rsync: 'rsync' };
+
 /** What the process tree itself has that cannot move. */
 export function judgeTree(source: SourceFacts): Finding[] {
   const { hostname: host, foreignNamespaces, fds, rdma, address } = source;
@@ -77,7 +80,8 @@ function judgePipes({ hostname: host, fds, pid: root, container }: SourceFacts):
 }
 
 /** What one host lacks. */
-export function judgeHost(facts: HostFacts, { rdma, address }: SourceFacts): Finding[] {
+export function judgeHost(facts: HostFacts, { rdma, address: own, inside }: SourceFacts): Finding[] {
+  const address = inside?.address ?? own;
   const found = new Findings(facts.hostname);
   if (facts.uid !== 0) found.error('NOT_ROOT', 'roam is not root here', 'CRIU needs root; run it with sudo');
   if (!isAtLeast(facts.versions.criu, LEAST_CRIU)) {
@@ -91,7 +95,7 @@ export function judgeHost(facts: HostFacts, { rdma, address }: SourceFacts): Fin
     found.error(
       'PROGRAM_MISSING',
       `the program ${program} is missing`,
-      `install ${program === 'nft' ? 'nftables' : 'iproute2 and tar'}`,
+      `install ${PACKAGES[program] ?? 'iproute2 and tar'}`,
     );
   if (address?.cidr.family === 4 && !facts.canAnnounce) {
     found.error(
@@ -184,10 +188,11 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
   return found.list;
 }
 
-/** Sockets whose address would not be there any more. */
-export function judgeSockets(source: SourceFacts, destination: HostFacts, tcpClose: boolean): Finding[] {
-  const reachable = new Set(destination.addresses.map(({ ip }) => ip));
-  const moving = [source.address?.cidr.ip, ...(source.container?.docker?.addresses ?? [])];
+/** Sockets whose address would not be there any more. @param there Addresses of the network that they come to. */
+export function judgeSockets(source: SourceFacts, there: { ip: string }[], tcpClose: boolean): Finding[] {
+  const reachable = new Set(there.map(({ ip }) => ip));
+  const { address, inside, container } = source;
+  const moving = [(inside ? inside.address : address)?.cidr.ip, ...(container?.docker?.addresses ?? [])];
   // The addresses of a host are not those of a container with a network of its own.
   const isApart = (source.container?.docker?.networks.length ?? 0) > 0;
   const stays = ({ localAddress: ip }: TcpSocket) => !moving.includes(ip) && (isApart || !reachable.has(ip));

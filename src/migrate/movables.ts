@@ -2,7 +2,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { QpInfo } from '../rxe/index.js';
 import { containersHere } from './containers-here.js';
-import { floatingOf, type HostAddress, hostAddresses } from './floats.js';
+import { floatingInside, floatingOf, type HostAddress, hostAddresses } from './floats.js';
 import { readJournals } from './journal.js';
 import { openFds, parseStat, processTree } from './proc.js';
 import { mrKeys, withContexts } from './rdma.js';
@@ -168,13 +168,15 @@ async function usedAddresses(pids: number[], gids: string[]): Promise<string[]> 
   return [...gids.map(addressOf), ...sockets.flat()];
 }
 
-/** What of a process tree's addresses is not the host's own, in CIDR form. */
-export async function floatingAddresses(pid: number): Promise<string[]> {
+/** What of the addresses of a process tree, or of a container of runc, is not the host's own, in CIDR form. */
+export async function floatingAddresses(pid: number, isRunc: boolean): Promise<string[]> {
   const pids = (await processTree(pid)).map((task) => task.pid);
   const gids = await withContexts(pids, (contexts) =>
     contexts.filter(({ isRxe }) => isRxe).flatMap((c) => c.listQps().map(({ sgid }) => sgid)),
   );
-  return floatingOf(await usedAddresses(pids, gids), await hostAddresses());
+  const used = await usedAddresses(pids, gids);
+  const inside = isRunc ? await floatingInside(pid, used) : [];
+  return [...floatingOf(used, await hostAddresses()), ...inside];
 }
 
 /** `unable`: why its contexts cannot be dumped at all. */
@@ -206,6 +208,7 @@ async function describe(
     qps.map(({ sgid }) => sgid),
   );
   const problem = name.problem ?? unable;
+  const inside = name.target.startsWith('runc:') ? await floatingInside(pid, used) : [];
   return {
     ...name,
     pid,
@@ -216,7 +219,7 @@ async function describe(
     qpns: qps.map(({ qpn }) => qpn),
     mrns: [...new Set(keys.filter((mr) => own.has(mr.pid)).map(({ key }) => key >>> 8))],
     peers: [...new Set(qps.filter(({ destQpn }) => destQpn > 0).map(({ dgid }) => addressOf(dgid)))],
-    floating: floatingOf(used, addresses),
+    floating: [...floatingOf(used, addresses), ...inside],
     ...(problem ? { problem } : {}),
   };
 }

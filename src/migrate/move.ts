@@ -7,13 +7,14 @@ import { filesToCarry } from './carry.js';
 import { changeAddress } from './change-address.js';
 import { cleanUp } from './cleanup.js';
 import { DUMP_LOG, dumpTree } from './dump.js';
-import { FloatingAddress } from './floating.js';
+import { FloatingAddress, floatingFacts } from './floating.js';
 import { type Frozen, frozenObjects, readFrozen, resumeFrozen } from './frozen.js';
 import { demandHeld } from './held.js';
 import { holdTime, type Place, reservationsOf, reserveHere } from './hold.js';
 import { subjectOf } from './inspect.js';
 import { keepCriuLog } from './logs.js';
 import type { MoveContext } from './move-context.js';
+import { locksTcp } from './netns/inside.js';
 import type { Phases } from './phases.js';
 import { PostCopy } from './post-copy.js';
 import { fateOf, lives } from './proc.js';
@@ -48,10 +49,12 @@ export class Move {
   #objects: MovedObjects = { qp: [], mr: [], cq: 0 };
 
   constructor(private readonly c: MoveContext) {
-    const { tasks, pids, connections, rdma, address } = c.source;
+    const { tasks, pids, connections, rdma } = c.source;
     this.#maxHoldMs = holdTime(c.options.maxHoldMs);
     this.#frozen = { tasks, pids, connections, contexts: rdma.contexts };
-    if (address?.dev) this.#floating = new FloatingAddress(address.cidr, address.dev, c.agent);
+    const floating = floatingFacts(c.source);
+    if (floating)
+      this.#floating = new FloatingAddress(floating, c.agent, (problem) => c.phases.warn(problem));
   }
 
   async run(): Promise<MigrationReport> {
@@ -71,7 +74,7 @@ export class Move {
     );
     // A network of its own has gone with the processes, and what was locked in it.
     const isHere = !this.c.docker?.isApart;
-    const locked = this.c.source.connections.length > 0 && !options.tcpClose && isHere;
+    const locked = locksTcp(this.c.source, options.tcpClose) && isHere;
     const keepImages = options.keepImages ?? false;
     await phases.keepLogs();
     await phases.run('cleanup', options.to, () => cleanUp({ ...this.c, to: options.to, keepImages, locked }));

@@ -14,6 +14,9 @@ import { judgeFit } from './judge-fit.js';
 import { judgePeers } from './judge-peers.js';
 import { judgePostCopy } from './judge-post-copy.js';
 import { judgeUnreliable } from './judge-unreliable.js';
+import type { NetnsLink } from './netns/facts.js';
+import type { Inside } from './netns/inside.js';
+import { judgeNetnsPlace } from './netns/judge.js';
 import { describePeers, type Peer } from './peers.js';
 import { judgeRanges } from './ranges.js';
 import { mebibytes } from './run.js';
@@ -36,6 +39,8 @@ export interface PreflightOptions {
   compress: CompressMode;
   /** An image that the destination lacks goes along. */
   copyImage: boolean;
+  /** The network device that is to take the address. */
+  ipDevice?: string;
 }
 
 export interface PreflightResult {
@@ -54,20 +59,23 @@ export async function preflight(
   agent: AgentClient,
   options: PreflightOptions,
 ): Promise<PreflightResult> {
+  const { inside } = source;
   const programs = [
     ...DESTINATION_PROGRAMS,
+    ...(inside ? ['nsenter'] : []),
     ...(source.connections.length > 0 ? ['nft', 'ss'] : []),
     ...(options.sync.length > 0 ? ['rsync'] : []),
   ];
   const destination = await agent.request('facts', {
     programs,
     rdma: source.rdma.contexts > 0,
-    announce: source.address?.cidr.family === 4,
+    announce: (inside?.address ?? source.address)?.cidr.family === 4,
   });
   const files = await compareFiles(source, agent, destination.hostname, options);
   const fit = await askFit(source, agent, files.missing, options.peerHosts);
   const peers = describePeers(source, destination, fit);
   const dockerPlace = await askDocker(source, agent);
+  const netns = inside?.path === undefined ? undefined : await agent.request('netns', { path: inside.path });
   const findings = [
     ...judgeTree(source),
     ...judgeHost(source.host, source),
@@ -78,7 +86,10 @@ export async function preflight(
       : []),
     ...judgeFit(source, destination, fit),
     ...judgePeers(source, destination, peers, fit.asked),
-    ...judgeSockets(source, destination, options.tcpClose),
+    ...judgeSockets(source, networkOf(destination, inside, netns), options.tcpClose),
+    ...(inside?.path === undefined
+      ? []
+      : judgeNetnsPlace(inside, netns ?? null, destination.hostname, options.ipDevice)),
     ...judgeUnreliable(source, destination),
     ...(await judgeTaken(source, agent, destination.hostname, options, dockerPlace)),
     ...(options.postCopy ? judgePostCopy(source, destination) : []),
@@ -92,6 +103,18 @@ export async function preflight(
     peers,
     ...(dockerPlace ? { dockerPlace } : {}),
   };
+}
+
+/** The addresses that the processes find: those of the host, or of the namespace that they come into. */
+function networkOf(
+  { addresses }: HostFacts,
+  inside: Inside | undefined,
+  netns: NetnsLink[] | null | undefined,
+): { ip: string }[] {
+  if (!inside) return addresses;
+  // One without a path is made again as it is.
+  const links = inside.path === undefined ? inside.links : (netns ?? []);
+  return links.flatMap((link) => link.addresses.map((address) => ({ ip: address.split('/')[0] ?? '' })));
 }
 
 /** What has to be free or there for these processes: ids, or a place for a container. */

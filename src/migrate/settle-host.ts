@@ -1,7 +1,14 @@
 // Finishes or undoes on this host what is there of a migration. Each step is tried, whatever became of the others,
 // and can be done again.
 import { rename, rm, stat } from 'node:fs/promises';
-import { addAddress, announce, arpAnnouncer, localAddresses, removeAddress } from './address.js';
+import {
+  addAddress,
+  announce,
+  arpAnnouncer,
+  localAddresses,
+  type MovedAddress,
+  removeAddress,
+} from './address.js';
 import { TcpLock } from './agent/network.js';
 import { resumeTree } from './agent/tasks.js';
 import { announceStay } from './announce.js';
@@ -11,6 +18,8 @@ import { removeNetworkLock } from './dump.js';
 import { reserveHere } from './hold.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
+import { linksIn } from './netns/facts.js';
+import { addRoutes, removeRoutes } from './netns/routes.js';
 import { processTree } from './proc.js';
 import { resumeContexts } from './rdma.js';
 import { removeDirectory } from './remove.js';
@@ -45,16 +54,16 @@ export async function settleSource(
 ): Promise<Warnings> {
   const journal = Journal.of(entry, directory);
   const steps = new Steps();
-  const { dir, address, origin, locked, ties } = entry;
+  const { dir, address, origin, locked, netns, ties } = entry;
   if (!entry.cleared) {
     const alive = action === 'undo' && (await fateOfOrigin(origin)) === 'alive';
     await journal.settle({ settled: action, owner: undefined });
-    if (locked) await steps.do('removing the network lock of the dump', () => unlockDump(dir));
+    if (locked) await steps.do('removing the network lock of the dump', () => unlockDump(dir, netns));
     if (ties && action === 'finish') await steps.do('removing the container', () => removeContainer(ties.id));
     if (alive) {
       if (ties) await steps.do('connecting the container to its networks', () => tie(ties));
       const pids = (await processTree(origin.root.pid)).map(({ pid }) => pid);
-      if (address) await steps.do('taking the address back', () => addAddress(address.cidr, address.dev));
+      if (address) await steps.do('taking the address back', () => takeBack(address));
       await steps.do('resuming the QPs', () => resumeAll(pids));
       await steps.do('telling the program that it stays', () => announceStay(pids));
       if (address) await steps.do('announcing the address', () => tellNeighbours(address));
@@ -85,10 +94,10 @@ export async function settleDestination(
 }
 
 async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): Promise<void> {
-  const { id, connections, files = [], pids = [], origin, address, dockerId } = entry;
+  const { id, connections, files = [], pids = [], origin, address, dockerId, netns } = entry;
   if (connections && dockerId)
-    await steps.do('unlocking TCP', () => new TcpLock(id, connections, pids[0]).release());
-  if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections).release());
+    await steps.do('unlocking TCP', () => new TcpLock(id, connections, `/proc/${pids[0]}/ns/net`).release());
+  if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections, netns).release());
   if (!entry.resumed) {
     await steps.do('letting the process go', async () => {
       const { warnings } = await resumeTree(pids, origin.stopped);
@@ -102,7 +111,7 @@ async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): 
 }
 
 async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
-  const { id, dir, connections, reservations, files = [], address, container, dockerId } = entry;
+  const { id, dir, connections, reservations, files = [], address, container, dockerId, netns } = entry;
   await steps.do('ending CRIU', async () => {
     for (const task of await criuIn(dir)) await endTask(task, CRIU_GRACE_MS);
   });
@@ -113,10 +122,9 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
   });
   if (container) await steps.do(`deleting the container ${container}`, () => deleteContainer(container));
   if (dockerId) await steps.do('removing the container', () => removeContainer(dockerId));
-  if (address && localAddresses().some(({ ip, dev }) => ip === address.cidr.ip && dev === address.dev))
-    await steps.do('giving the address back', () => removeAddress(address.cidr, address.dev));
+  if (address) await steps.do('giving the address back', () => giveBack(address));
   if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));
-  if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections).abandon());
+  if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections, netns).abandon());
   for (const file of files) await steps.do(`putting ${file.path} back`, () => putBack(file, id));
 }
 
@@ -132,8 +140,25 @@ async function putBack({ path, existed }: { path: string; existed: boolean }, id
 }
 
 /** Present or not: CRIU removes it itself when it rolls back. */
-async function unlockDump(dir: string): Promise<void> {
-  await removeNetworkLock(dir, { required: false });
+async function unlockDump(dir: string, netns?: string): Promise<void> {
+  await removeNetworkLock(dir, { required: false, netns });
+}
+
+async function takeBack({ cidr, dev, netns, routes = [] }: MovedAddress): Promise<void> {
+  await addAddress(cidr, dev, netns);
+  const { problems } = await addRoutes(netns, dev, cidr, routes);
+  if (problems.length > 0) throw new Error(problems.join('; '));
+}
+
+async function giveBack({ cidr, dev, netns, routes = [] }: MovedAddress): Promise<void> {
+  const has = netns
+    ? (await linksIn(netns)).some(
+        ({ name, addresses }) => name === dev && addresses.includes(`${cidr.ip}/${cidr.prefix}`),
+      )
+    : localAddresses().some((local) => local.ip === cidr.ip && local.dev === dev);
+  if (!has) return;
+  await removeRoutes(netns, dev, cidr, routes);
+  await removeAddress(cidr, dev, netns);
 }
 
 async function resumeAll(pids: number[]): Promise<void> {
@@ -141,7 +166,7 @@ async function resumeAll(pids: number[]): Promise<void> {
   if (failures.length > 0) throw new Error(failures.join('; '));
 }
 
-async function tellNeighbours({ cidr, dev }: NonNullable<JournalEntry['address']>): Promise<void> {
+async function tellNeighbours({ cidr, dev, netns }: MovedAddress): Promise<void> {
   const announcer = await arpAnnouncer();
-  if (announcer) await announce(cidr, dev, announcer);
+  if (announcer) await announce(cidr, dev, announcer, netns);
 }

@@ -9,6 +9,7 @@ import { describeCpu } from './agent/cpu.js';
 import { hostFacts } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import { type FileInventory, inventory } from './files.js';
+import { type Inside, readInside } from './netns/inside.js';
 import type { ConnectedQp } from './peers.js';
 import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
 import { withContexts } from './rdma.js';
@@ -34,7 +35,10 @@ export interface SourceFacts {
   cpu?: string;
   /** Control group of the root process (the unified hierarchy), `/` for the topmost. */
   cgroup: string;
+  /** Of the host, which is that of its RDMA device too. */
   address?: { cidr: Cidr; dev?: string };
+  /** A network namespace that it does not share with the host. */
+  inside?: Inside;
   host: HostFacts;
   hostname: string;
   memory: number;
@@ -90,6 +94,8 @@ export async function readSource(
   const rdma = await readRdma(pids, fds);
   const host = await hostFacts(criu, { programs: [], rdma: rdma.contexts > 0, announce: cidr?.family === 4 });
   const cpu = await describing;
+  const inside = container && (await readInside(container, pids, cidr));
+  const isInside = inside?.address !== undefined;
   return {
     pid,
     ...(container ? { container } : {}),
@@ -102,7 +108,8 @@ export async function readSource(
     foreignNamespaces: await foreignNamespaces(pid),
     shellJob: tasks[0]?.sid !== pid,
     rdma,
-    ...(cidr ? { address: { cidr, dev: deviceOf(cidr.ip) } } : {}),
+    ...(cidr && !isInside ? { address: { cidr, dev: deviceOf(cidr.ip) } } : {}),
+    ...(inside ? { inside } : {}),
     ...(cpu ? { cpu } : {}),
     // runc makes that of a container.
     cgroup: container ? '/' : await cgroupOf(pid),

@@ -68,6 +68,11 @@ export interface InspectOptions {
    * not the first of its network device, if there is one.
    */
   ip?: string;
+  /**
+   * Network device at the destination that takes `ip`. Default: the netdev of its rxe device; in a network namespace
+   * the one that is called as at the source, or one that is in the network of `ip`.
+   */
+  ipDevice?: string;
   /** For `tls://`: this host's certificate and key, and the destination's certificate. */
   tls?: TlsFiles;
   /** The ssh command and its options. Default `['ssh']`. */
@@ -103,8 +108,6 @@ export interface MigrateOptions extends InspectOptions {
   preCopy?: PreCopyOptions;
   /** Most bytes per second that memory may take of the link, counted after compression. Default: no limit. */
   bandwidth?: number;
-  /** Network device at the destination that takes `ip`. Default: the netdev of its rxe device. */
-  ipDevice?: string;
   /** How long to wait, after the process runs again, for every peer to acknowledge Resume. Default 30 s. */
   settleTimeoutMs?: number;
   /** How long programs that asked for it (`context.onBeforeDump()`) may prepare before the freeze. Default 10 s. */
@@ -192,7 +195,13 @@ export interface MigrationReport extends MoveSubject {
   /** ISO 8601, by the clock of the source. */
   startedAt: string;
   /** The address that moved, if one did. */
-  address?: { ip: string; from: string; to: string };
+  address?: {
+    ip: string;
+    from: string;
+    to: string;
+    /** Path of the network namespace in which it moved, if it is not that of the host. */
+    netns?: string;
+  };
   phases: PhaseRecord[];
   /** When the freeze was requested, in milliseconds from the start of the migration. */
   frozenAtMs: number;

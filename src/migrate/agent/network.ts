@@ -6,10 +6,15 @@ import {
   arpAnnouncer,
   type Cidr,
   localAddresses,
+  type MovedAddress,
   rdmaLinks,
   removeAddress,
 } from '../address.js';
 import { awaitGid } from '../gid.js';
+import { deviceIn } from '../netns/device.js';
+import { runIn } from '../netns/enter.js';
+import { linksIn } from '../netns/facts.js';
+import { addRoutes, removeRoutes } from '../netns/routes.js';
 import { run } from '../run.js';
 import { lockRuleset, type TcpEnds } from '../tcp.js';
 
@@ -19,34 +24,31 @@ const tableName = (id: string): string => id.replace(/[^\w]/g, '_');
 export class TcpLock {
   readonly #table: string;
   #connections: TcpEnds[];
-  readonly #enter: string[];
 
   /**
-   * `connections`: those that are locked already, by another process; `pid`: one in whose network namespace they
-   * are, if not in this one.
+   * `connections`: those that are locked already, by another process; `netns`: path of the network namespace that
+   * they are in, if not in this one.
    */
-  constructor(id: string, connections: TcpEnds[] = [], pid?: number) {
+  constructor(
+    id: string,
+    connections: TcpEnds[] = [],
+    private readonly netns?: string,
+  ) {
     this.#table = tableName(id);
     this.#connections = connections;
-    this.#enter = pid === undefined ? [] : ['nsenter', `--net=/proc/${pid}/ns/net`];
   }
 
   /** Replaces the connections that are locked, at once. */
   async set(connections: TcpEnds[]): Promise<void> {
     this.#connections = connections;
     const input = lockRuleset(this.#table, connections);
-    await this.#run(['nft', '-f', '-'], { input, remedy: 'install nftables' });
+    await runIn(this.netns, ['nft', '-f', '-'], { input, remedy: 'install nftables' });
   }
 
   /** Present or not. */
   async release(): Promise<void> {
     const input = `table inet ${this.#table}\ndelete table inet ${this.#table}\n`;
-    await this.#run(['nft', '-f', '-'], { input });
-  }
-
-  async #run(words: string[], options: { input?: string; remedy?: string } = {}): Promise<void> {
-    const [file = '', ...args] = [...this.#enter, ...words];
-    await run(file, args, options);
+    await runIn(this.netns, ['nft', '-f', '-'], { input });
   }
 
   /**
@@ -57,7 +59,7 @@ export class TcpLock {
     for (const { localAddress, localPort, remoteAddress, remotePort } of this.#connections) {
       const local = ['src', localAddress, 'sport', '=', `:${localPort}`];
       const remote = ['dst', remoteAddress, 'dport', '=', `:${remotePort}`];
-      await this.#run(['ss', '-K', '-t', '-a', ...local, ...remote]).catch(() => {});
+      await runIn(this.netns, ['ss', '-K', '-t', '-a', ...local, ...remote]).catch(() => {});
     }
     await this.release();
   }
@@ -78,8 +80,30 @@ async function deviceFor({ ip }: Cidr, wanted?: string): Promise<string> {
   return dev;
 }
 
-/** Takes the address and tells the neighbours. */
-export async function takeAddress(address: Cidr, wanted?: string) {
+/** An address of a network namespace, as it was at the source. */
+export interface InsideAddress {
+  /** Path of the namespace, on either host. */
+  netns: string;
+  dev: string;
+  /** By the device, as `ip route` words them. */
+  routes: string[];
+}
+
+/** The device that takes an address in a namespace. */
+async function deviceInside(address: Cidr, { netns, dev }: InsideAddress, wanted?: string): Promise<string> {
+  const links = await linksIn(netns);
+  if (links.some(({ addresses }) => addresses.some((other) => other.startsWith(`${address.ip}/`))))
+    throw new RoamError('ADDRESS_TAKEN', `${address.ip} is already in ${netns}`, {
+      remedy: 'remove it there',
+    });
+  const found = deviceIn(links, address, { wanted, dev });
+  if (found) return found.name;
+  throw new RoamError('NO_DEVICE', `no network device for ${address.ip} in ${netns}`, {
+    remedy: 'name the device with --ip-dev',
+  });
+}
+
+async function deviceOutside(address: Cidr, wanted?: string): Promise<string> {
   const dev = await deviceFor(address, wanted);
   const present = localAddresses().some(({ ip }) => ip === address.ip);
   if (present) {
@@ -87,23 +111,41 @@ export async function takeAddress(address: Cidr, wanted?: string) {
       remedy: 'remove it, or move without --ip',
     });
   }
+  return dev;
+}
+
+/** @returns what went wrong, if something did */
+async function tellNeighbours(address: Cidr, dev: string, netns?: string): Promise<string | undefined> {
+  const announcer = await arpAnnouncer();
+  if (!announcer) return undefined;
+  return announce(address, dev, announcer, netns).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
+
+/** Takes the address and tells the neighbours. */
+export async function takeAddress(address: Cidr, wanted?: string, inside?: InsideAddress) {
+  const dev = await (inside ? deviceInside(address, inside, wanted) : deviceOutside(address, wanted));
+  const netns = inside?.netns;
+  let added: string[] = [];
+  const where = { cidr: address, dev, ...(netns ? { netns } : {}) };
   return {
-    dev,
-    /** The result's promise is not to be awaited before the restore: an announcement takes seconds. */
-    run: async (): Promise<{ announced: Promise<string | undefined> }> => {
-      await addAddress(address, dev);
-      for (const link of await rdmaLinks()) {
+    /** `mark` keeps what has to be undone. The promise of the announcement is not to be awaited before the restore: it takes seconds. */
+    run: async (mark: (what: MovedAddress) => Promise<void>) => {
+      await mark(where);
+      await addAddress(address, dev, netns);
+      const { added: routes, problems } = await addRoutes(netns, dev, address, inside?.routes ?? []);
+      added = routes;
+      if (inside) await mark({ ...where, routes });
+      for (const link of inside ? [] : await rdmaLinks()) {
         if (link.netdev === dev) await awaitGid(link.device, address.ip);
       }
-      const announcer = await arpAnnouncer();
-      if (!announcer) return { announced: Promise.resolve(undefined) };
-      return {
-        announced: announce(address, dev, announcer).then(
-          () => undefined,
-          (error: Error) => error.message,
-        ),
-      };
+      return { dev, announced: tellNeighbours(address, dev, netns), problems };
     },
-    undo: () => removeAddress(address, dev),
+    undo: async () => {
+      await removeRoutes(netns, dev, address, added);
+      await removeAddress(address, dev, netns);
+    },
   };
 }

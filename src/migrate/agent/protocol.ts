@@ -6,18 +6,20 @@ import type { CreatedContainer, DockerPlace, PlaceWanted } from '../docker/place
 import type { CreateBody } from '../docker/types.js';
 import type { Place } from '../hold.js';
 import type { Origin } from '../journal.js';
+import type { NetnsLink } from '../netns/facts.js';
 import type { NumberRanges } from '../ranges.js';
 import type { ContainerOrder } from '../runc/restore.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
 import type { LinkFact } from './links.js';
+import type { InsideAddress } from './network.js';
 import type { PeerHost } from './peer-host.js';
 import type { Reach } from './reach.js';
 import type { Space } from './space.js';
 import type { NodeFacts } from './survey.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 export interface FileFact {
   path: string;
@@ -102,10 +104,17 @@ export interface AgentOps {
   pagesEnd: { args: { images: string }; result: string | null };
   /** Puts files that lie below `dir`/files into their places. */
   placeFiles: { args: { paths: string[] }; result: null };
-  lockTcp: { args: { connections: TcpEnds[] }; result: null };
+  /** `netns`: path of the network namespace that they are in, if it is not that of the host. */
+  lockTcp: { args: { connections: TcpEnds[]; netns?: string }; result: null };
+  /** The links of the network namespace at a path; null: there is none. */
+  netns: { args: { path: string }; result: NetnsLink[] | null };
   /** Tells the peers of QPs that will come here to wait. */
   reserve: { args: { reservations: Reservation[]; holdMs: number }; result: null };
-  takeAddress: { args: { address: Cidr; dev?: string }; result: { dev: string } };
+  /** `problems`: routes that could not be added. */
+  takeAddress: {
+    args: { address: Cidr; dev?: string; inside?: InsideAddress };
+    result: { dev: string; problems: string[] };
+  };
   restore: {
     /** `lazy`: memory comes afterwards, by the connection of that kind. */
     args: { shellJob: boolean; tcpClose: boolean; pids: number[]; lazy: boolean; container?: ContainerOrder };

@@ -1,11 +1,13 @@
 // The state of one migration at the destination, and how to get rid of it.
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
+import type { MovedAddress } from '../address.js';
 import * as dockers from '../docker/place.js';
 import { removeContainer } from '../docker/remove.js';
 import { restoreDocker } from '../docker/restore.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
+import { netnsAt } from '../netns/facts.js';
 import { setRanges } from '../ranges.js';
 import { removeDirectory } from '../remove.js';
 import { deleteContainer, isKnown, runcVersion } from '../runc/container.js';
@@ -26,7 +28,6 @@ import { reach } from './reach.js';
 import { spaceAt } from './space.js';
 import { runAll, type Step } from './steps.js';
 import { survey } from './survey.js';
-
 import { killTasks, restoreTree, resumeTree, stillResuming, verifyTree } from './tasks.js';
 
 type Args<Op extends AgentOp> = AgentOps[Op]['args'];
@@ -125,14 +126,14 @@ export class AgentSession {
       await placed.run();
       return null;
     },
-    lockTcp: async ({ connections }) => {
+    lockTcp: async ({ connections, netns }) => {
       if (!this.#lock) {
-        const lock = new TcpLock(this.#id);
+        const lock = new TcpLock(this.#id, [], netns);
         this.#lock = lock;
         this.#undo.push({ what: 'unlocking TCP', fn: () => lock.abandon() });
         this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
       }
-      await this.#journal?.mark({ connections });
+      await this.#journal?.mark({ connections, ...(netns ? { netns } : {}) });
       await this.#lock.set(connections);
       return null;
     },
@@ -142,13 +143,15 @@ export class AgentSession {
       await reserveHere(reservations, holdMs);
       return null;
     },
-    takeAddress: async ({ address, dev }) => {
-      const taken = await takeAddress(address, dev);
-      await this.#journal?.mark({ phase: 'address', address: { cidr: address, dev: taken.dev } });
+    takeAddress: async ({ address, dev, inside }) => {
+      const taken = await takeAddress(address, dev, inside);
       this.#undo.push({ what: `giving ${address.ip} back`, fn: taken.undo });
-      this.#announced = (await taken.run()).announced;
-      return { dev: taken.dev };
+      const mark = async (what: MovedAddress) => this.#journal?.mark({ phase: 'address', address: what });
+      const { announced, ...result } = await taken.run(mark);
+      this.#announced = announced;
+      return result;
     },
+    netns: async ({ path }) => netnsAt(path),
     restore: async (args) => {
       const { pids, lazy, container } = args;
       if (container) return this.#restoreContainer(container, args);

@@ -73,7 +73,7 @@ export async function restoreDocker(
         onNotify: async ({ script, pid }) => {
           if (script !== 'setup-namespaces' || !pid || connections.length === 0) return;
           // The network is empty yet: it gets its address when runc has been told the same.
-          const lock = new TcpLock(migration, connections, pid);
+          const lock = new TcpLock(migration, connections, `/proc/${pid}/ns/net`);
           keepLock(lock);
           await lock.set(connections);
         },

@@ -23,7 +23,9 @@ export interface Container {
   binds: Bind[];
   /** Where it has file systems of its own: proc, tmpfs and the like. */
   ownMounts: string[];
-  /** Types of the namespaces that it joined by a path (`network`), and that it has of its own. */
+  /** Path of the network namespace that it has joined. */
+  netns?: string;
+  /** Types of the other namespaces that it joined by a path (`ipc`), and that it has of its own. */
   joined: string[];
   own: string[];
   /** The cgroup is systemd's to make. */
@@ -104,12 +106,14 @@ export function parseSpec(text: string, bundle: string): Omit<Container, 'name' 
     else ownMounts.push(destination);
   }
   const namespaces = linux.namespaces ?? [];
+  const netns = namespaces.find(({ type }) => type === 'network')?.path;
   return {
     rootfs: absolute(root.path),
     readonly: root.readonly ?? false,
     binds,
     ownMounts,
-    joined: namespaces.filter(({ path }) => path).map(({ type }) => type),
+    ...(netns ? { netns } : {}),
+    joined: namespaces.filter(({ path, type }) => path && type !== 'network').map(({ type }) => type),
     own: namespaces.filter(({ path }) => !path).map(({ type }) => type),
     systemdCgroup: /^[^/:]*:[^:]*:[^:]*$/.test(linux.cgroupsPath ?? ''),
   };

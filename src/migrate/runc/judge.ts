@@ -4,6 +4,7 @@ import type { AgentClient } from '../agent/client.js';
 import { DIRECTORY, MISSING } from '../agent/facts.js';
 import { HASH_LIMIT, sha256 } from '../files.js';
 import { Findings } from '../findings.js';
+import { judgeInside } from '../netns/judge.js';
 import { readTask, type Task } from '../proc.js';
 import type { SourceFacts } from '../source.js';
 import { isSynced } from '../sync.js';
@@ -11,21 +12,15 @@ import type { Finding } from '../types.js';
 import { type Container, runcVersion } from './container.js';
 
 /** Namespaces that CRIU makes again for a container. */
-const MOVABLE = new Set(['mnt', 'pid', 'ipc', 'uts']);
+const MOVABLE = new Set(['mnt', 'pid', 'ipc', 'uts', 'net']);
 
 /** What the container itself has that cannot move. */
 export function judgeContainer(source: SourceFacts, container: Container, sync: string[]): Finding[] {
-  const { hostname: host, foreignNamespaces } = source;
+  const { hostname: host, foreignNamespaces, inside } = source;
   const { name, joined, rootfs, readonly, binds } = container;
   const found = new Findings(host);
   const others = foreignNamespaces.filter((type) => !MOVABLE.has(type));
-  if (others.includes('net')) {
-    found.error(
-      'NETWORK_NAMESPACE',
-      `the container ${name} has a network namespace of its own`,
-      'only containers on the network of the host move yet: take "network" out of linux.namespaces',
-    );
-  }
+  if (inside) found.list.push(...judgeInside(source, container, inside));
   if (others.includes('user'))
     found.error('USER_NAMESPACE', `the container ${name} has a user namespace of its own`);
   if (joined.length > 0)

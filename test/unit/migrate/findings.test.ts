@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { sameNetwork } from '../../../src/migrate/address.js';
 import { pathMtu } from '../../../src/migrate/agent/links.js';
 import type { HostFacts } from '../../../src/migrate/agent/protocol.js';
 import { bySeverity } from '../../../src/migrate/findings.js';
 import type { Fit } from '../../../src/migrate/fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from '../../../src/migrate/judge.js';
-import { judgeFit, sameNetwork } from '../../../src/migrate/judge-fit.js';
+import { judgeFit } from '../../../src/migrate/judge-fit.js';
 import { judgePostCopy } from '../../../src/migrate/judge-post-copy.js';
 import { judgeUnreliable } from '../../../src/migrate/judge-unreliable.js';
 import type { Container } from '../../../src/migrate/runc/container.js';
@@ -189,7 +190,7 @@ describe('findings of the tree and of each host', () => {
     ]);
     const socket = { localAddress: '10.77.0.1', localPort: 5, remoteAddress: '10.77.0.3', remotePort: 6 };
     const connected = source({ connections: [socket as SourceFacts['connections'][number]] });
-    expect(words(judgeSockets(connected, there, false))).toEqual(['error ADDRESS_STAYS a']);
+    expect(words(judgeSockets(connected, there.addresses, false))).toEqual(['error ADDRESS_STAYS a']);
   });
 
   it('tell of QPs whose peers nobody tells of a new address', () => {

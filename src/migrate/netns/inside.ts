@@ -1,0 +1,50 @@
+// The network namespace that a container of runc does not share with the host, as it is at the source.
+import type { Cidr } from '../address.js';
+import { foreignNamespaces } from '../proc.js';
+import type { Container } from '../runc/container.js';
+import type { TcpEnds } from '../tcp.js';
+import { isNetnsOf, linksIn, type NetnsLink, othersIn } from './facts.js';
+import { routesBy } from './routes.js';
+
+export interface Inside {
+  /** By which the container has joined it; absent: runc has made it for this container alone. */
+  path?: string;
+  /** At the path is another namespace by now. */
+  isReplaced: boolean;
+  links: NetnsLink[];
+  /** Processes beside those of the container. */
+  others: { pid: number; comm: string }[];
+  /** The address in it that is to move, and the routes by its device, as `ip route` words them. */
+  address?: { cidr: Cidr; dev: string; routes: string[] };
+}
+
+/** undefined: the container is on the network of the host, or Docker sees to its networks. */
+export async function readInside(
+  { pid, docker, netns: path }: Container,
+  pids: number[],
+  cidr: Cidr | undefined,
+): Promise<Inside | undefined> {
+  if (docker || !(await foreignNamespaces(pid)).includes('net')) return undefined;
+  const links = await linksIn(`/proc/${pid}/ns/net`);
+  const has = ({ addresses }: NetnsLink) => addresses.some((address) => address.startsWith(`${cidr?.ip}/`));
+  const dev = path === undefined ? undefined : links.find(has)?.name;
+  return {
+    ...(path === undefined ? {} : { path }),
+    isReplaced: path !== undefined && !(await isNetnsOf(pid, path)),
+    links,
+    others: await othersIn(pid, pids),
+    ...(cidr && dev ? { address: { cidr, dev, routes: await routesBy(path, dev, cidr) } } : {}),
+  };
+}
+
+/** Nobody from outside reaches it, and it is made anew with the processes in it. */
+export const isPrivate = (inside: Inside | undefined): boolean =>
+  inside !== undefined && inside.path === undefined;
+
+/** Whether connections have to be silenced while they are between the hosts. */
+export function locksTcp(
+  { connections, inside }: { connections: TcpEnds[]; inside?: Inside },
+  tcpClose: boolean | undefined,
+): boolean {
+  return connections.length > 0 && !tcpClose && !isPrivate(inside);
+}
