@@ -24,8 +24,8 @@ export interface ContainerOptions {
   /** Its command. */
   args: string[];
   readonly?: boolean;
-  /** It has a network of its own. */
-  network?: boolean;
+  /** It has a network of its own, or joins the one at a path. */
+  network?: boolean | string;
 }
 
 const CAPABILITIES = ['CAP_IPC_LOCK', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
@@ -35,7 +35,8 @@ function configOf(name: string, { args, readonly = false, network = false }: Con
   const capabilities = Object.fromEntries(
     ['bounding', 'effective', 'permitted'].map((set) => [set, CAPABILITIES]),
   );
-  const kinds = ['pid', 'ipc', 'uts', 'mount', 'cgroup', ...(network ? ['network'] : [])];
+  const kinds = ['pid', 'ipc', 'uts', 'mount', 'cgroup'];
+  const joined = typeof network === 'string' ? { path: network } : {};
   const mount = (destination: string, type: string, source: string, options: string[]) => ({
     destination,
     type,
@@ -67,7 +68,7 @@ function configOf(name: string, { args, readonly = false, network = false }: Con
       mount('/data', 'bind', `${bundleOf(name)}/data`, ['rbind', 'rw']),
     ],
     linux: {
-      namespaces: kinds.map((type) => ({ type })),
+      namespaces: [...kinds.map((type) => ({ type })), ...(network ? [{ type: 'network', ...joined }] : [])],
       devices: [{ path: '/dev/infiniband/uverbs0', ...uverbs, fileMode: 0o666, uid: 0, gid: 0 }],
       resources: {
         devices: [

@@ -33,7 +33,7 @@ async function roam(
   const { exitCode, stdout, stderr } = await (await node(from)).exec(argv, {
     reject: false,
     // A container's files go along twice.
-    timeout: typeof target === 'number' ? 150_000 : String(target).startsWith('runc:') ? 240_000 : 480_000,
+    timeout: typeof target === 'number' ? 150_000 : 480_000,
   });
   try {
     return { exitCode, answer: JSON.parse(stdout), stderr };
