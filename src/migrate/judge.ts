@@ -25,8 +25,10 @@ export function judgeTree(source: SourceFacts): Finding[] {
       'a container moves as roam migrate runc:NAME or docker:NAME; others cannot be moved yet',
     );
   }
+  // A pseudo terminal of which the tree holds both ends goes along like a pipe.
+  const inner = new Set(fds.flatMap(({ pty }) => (pty === undefined ? [] : [`/dev/pts/${pty}`])));
   for (const { pid, fd, link } of fds) {
-    if (/^\/dev\/(pts\/\d+|tty.*|console)$/.test(link)) {
+    if (/^\/dev\/(pts\/\d+|tty.*|console)$/.test(link) && !inner.has(link)) {
       found.error(
         'TERMINAL',
         `descriptor ${fd} of process ${pid} is the terminal ${link}`,
@@ -160,7 +162,8 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
         'give the hosts ranges of their own: roam nodes --assign-ranges HOST HOST…',
       );
   }
-  const pids = new Set(source.pids);
+  // A thread that is not the first one may have registered it.
+  const pids = new Set([...source.pids, ...source.tasks.flatMap(({ threads }) => threads)]);
   const keys = new Set(own.mrKeys.filter(({ pid }) => pids.has(pid)).map(({ key }) => key >>> 8));
   for (const { device, key, pid } of destination.mrKeys) {
     if (keys.has(key >>> 8))

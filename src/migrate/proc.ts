@@ -141,6 +141,8 @@ export interface OpenFd {
   link: string;
   /** open(2) flags. */
   flags: number;
+  /** Of the master of a pseudo terminal: number of its other end, /dev/pts/N. */
+  pty?: number;
 }
 
 export async function openFds(pid: number): Promise<OpenFd[]> {
@@ -151,9 +153,15 @@ export async function openFds(pid: number): Promise<OpenFd[]> {
       const link = await readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
       const info = await readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8').catch(() => '');
       const flags = /^flags:\s+(\d+)/m.exec(info)?.[1] ?? '0';
-      return link === undefined
-        ? undefined
-        : { pid, fd: Number(name), link, flags: Number.parseInt(flags, 8) };
+      if (link === undefined) return undefined;
+      const pty = /^tty-index:\s+(\d+)/m.exec(info)?.[1];
+      return {
+        pid,
+        fd: Number(name),
+        link,
+        flags: Number.parseInt(flags, 8),
+        ...(pty === undefined ? {} : { pty: Number(pty) }),
+      };
     }),
   );
   return fds.filter((fd) => fd !== undefined);

@@ -171,6 +171,30 @@ describe('findings of the tree and of each host', () => {
     ]);
   });
 
+  it('let a pseudo terminal go of which the tree holds both ends', () => {
+    const master = { pid: 17, fd: 5, link: '/dev/ptmx', flags: 2, pty: 1 };
+    const ends = (slave: string) => [master, { pid: 18, fd: 1, link: slave, flags: 2 }];
+    expect(words(judgeTree(source({ fds: ends('/dev/pts/1') })))).toEqual([]);
+    expect(words(judgeTree(source({ fds: ends('/dev/pts/2') })))).toEqual(['error TERMINAL a']);
+  });
+
+  it('know a key that a thread has registered', () => {
+    const task = {
+      pid: 17,
+      comm: 't',
+      state: 'S',
+      ppid: 1,
+      pgid: 17,
+      sid: 17,
+      tty: 0,
+      threads: [17, 19],
+      memory: 1,
+    };
+    const own = host('a', '10.77.0.1', { mrKeys: [{ device: 'rxe0', key: 0x1234, pid: 19 }] });
+    const there = host('b', '10.77.0.2', { mrKeys: [{ device: 'rxe0', key: 0x1255, pid: 5 }] });
+    expect(words(judgePair(source({ host: own, tasks: [task] }), there))).toEqual(['error KEY_IN_USE b']);
+  });
+
   it('of two hosts, and of sockets', () => {
     const own = host('a', '10.77.0.1', { mrKeys: [{ device: 'rxe0', key: 0x1234, pid: 17 }] });
     const there = host('b', '10.77.0.2', {
