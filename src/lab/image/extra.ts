@@ -12,6 +12,7 @@ const EXTRAS: Record<string, string[]> = {
   docker: ['docker.io', 'docker-cli'],
   // A server of a game, and a client that needs no screen.
   game: ['luanti-server', 'luanti', 'luanti-game-minetest'],
+  mpi: ['openmpi-bin', 'libopenmpi-dev', 'hpcc'],
 };
 
 /** Nothing of it starts: no service is to run while packages are installed. */
