@@ -37,6 +37,11 @@ export function sharedLab(): Promise<Lab> {
   return attached;
 }
 
+/** Another lab takes its place, for the rest of this file's tests. */
+export function useLab(lab: Lab): void {
+  attached = Promise.resolve(lab);
+}
+
 export async function node(name: NodeName): Promise<LabNode> {
   return (await sharedLab()).node(name);
 }

@@ -8,6 +8,8 @@ export interface MigrateFlags {
   ip?: string;
   /** More arguments of `roam migrate`. */
   extra?: string[];
+  /** Milliseconds that the command may take. */
+  timeout?: number;
 }
 
 export interface MigrateFailure {
@@ -26,14 +28,14 @@ async function roam(
   command: 'migrate' | 'check',
   from: NodeName,
   target: Target,
-  { to, ip, extra = [] }: MigrateFlags,
+  { to, ip, extra = [], timeout }: MigrateFlags,
 ) {
   const what = typeof target === 'number' ? `pid:${target}` : target;
   const argv = ['roam', command, what, '--to', to, ...(ip ? ['--ip', ip] : []), '--json', ...extra];
   const { exitCode, stdout, stderr } = await (await node(from)).exec(argv, {
     reject: false,
     // A container's files go along twice.
-    timeout: typeof target === 'number' ? 150_000 : 480_000,
+    timeout: timeout ?? (typeof target === 'number' ? 150_000 : 480_000),
   });
   try {
     return { exitCode, answer: JSON.parse(stdout), stderr };
