@@ -56,6 +56,18 @@ export async function isNetnsOf(pid: number, path: string): Promise<boolean> {
   return there?.ino === own.ino;
 }
 
+/** A child of the tree may have come since that was listed. */
+async function isBelow(pid: number, root: number): Promise<boolean> {
+  for (let at = pid; at > 1; ) {
+    if (at === root) return true;
+    at = await readTask(at).then(
+      ({ ppid }) => ppid,
+      () => 0,
+    );
+  }
+  return false;
+}
+
 /** Processes beside `own` that are in the network namespace of `pid`. */
 export async function othersIn(pid: number, own: number[]): Promise<{ pid: number; comm: string }[]> {
   const wanted = await readlink(`/proc/${pid}/ns/net`);
@@ -66,5 +78,6 @@ export async function othersIn(pid: number, own: number[]): Promise<{ pid: numbe
   const tasks = await Promise.all(
     names.filter((_, i) => there[i]).map((name) => readTask(Number(name)).catch(() => undefined)),
   );
-  return tasks.flatMap((task) => (task ? [{ pid: task.pid, comm: task.comm }] : []));
+  const below = await Promise.all(tasks.map((task) => !task || isBelow(task.pid, pid)));
+  return tasks.flatMap((task, i) => (task && !below[i] ? [{ pid: task.pid, comm: task.comm }] : []));
 }

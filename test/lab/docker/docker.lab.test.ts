@@ -16,7 +16,7 @@ import { check, migrate, migrateFails } from '../support/migrate.js';
 import { whenImagesArrive } from '../support/sabotage.js';
 
 const PLUGIN = '/usr/lib/criu/roam_rdma_plugin.so';
-const ITERATIONS = 3000;
+const ITERATIONS = 1200;
 
 /** The two containers of the guide of MigrOS. */
 async function startPair(): Promise<void> {
