@@ -1,6 +1,6 @@
 // What there is in a network namespace that a container joins by its path.
 import { readdir, readlink, stat, statfs } from 'node:fs/promises';
-import { readTask } from '../proc.js';
+import { readTask, type Task } from '../proc.js';
 import { runIn } from './enter.js';
 
 export interface NetnsLink {
@@ -56,9 +56,9 @@ export async function isNetnsOf(pid: number, path: string): Promise<boolean> {
   return there?.ino === own.ino;
 }
 
-/** A child of the tree may have come since that was listed. */
-async function isBelow(pid: number, root: number): Promise<boolean> {
-  for (let at = pid; at > 1; ) {
+/** A child of the tree may have come since that was listed, and have ended by now. */
+async function isBelow({ ppid: parent }: Task, root: number): Promise<boolean> {
+  for (let at = parent; at > 1; ) {
     if (at === root) return true;
     at = await readTask(at).then(
       ({ ppid }) => ppid,
@@ -78,6 +78,6 @@ export async function othersIn(pid: number, own: number[]): Promise<{ pid: numbe
   const tasks = await Promise.all(
     names.filter((_, i) => there[i]).map((name) => readTask(Number(name)).catch(() => undefined)),
   );
-  const below = await Promise.all(tasks.map((task) => !task || isBelow(task.pid, pid)));
+  const below = await Promise.all(tasks.map((task) => !task || isBelow(task, pid)));
   return tasks.flatMap((task, i) => (task && !below[i] ? [{ pid: task.pid, comm: task.comm }] : []));
 }

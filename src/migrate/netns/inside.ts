@@ -25,7 +25,9 @@ export async function readInside(
   cidr: Cidr | undefined,
 ): Promise<Inside | undefined> {
   if (docker || !(await foreignNamespaces(pid)).includes('net')) return undefined;
-  const links = await linksIn(`/proc/${pid}/ns/net`);
+  // Not by the path: another namespace may be there by now.
+  const own = `/proc/${pid}/ns/net`;
+  const links = await linksIn(own);
   const has = ({ addresses }: NetnsLink) => addresses.some((address) => address.startsWith(`${cidr?.ip}/`));
   const dev = path === undefined ? undefined : links.find(has)?.name;
   return {
@@ -33,7 +35,7 @@ export async function readInside(
     isReplaced: path !== undefined && !(await isNetnsOf(pid, path)),
     links,
     others: await othersIn(pid, pids),
-    ...(cidr && dev ? { address: { cidr, dev, routes: await routesBy(path, dev, cidr) } } : {}),
+    ...(cidr && dev ? { address: { cidr, dev, routes: await routesBy(own, dev, cidr) } } : {}),
   };
 }
 

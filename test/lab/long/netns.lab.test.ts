@@ -123,7 +123,7 @@ describe('a container of runc in a network namespace', () => {
     expect(await codes()).toEqual(['error ADDRESS_TAKEN', 'warning NETNS_SHARED']);
     await script('a', 'kill "$1"', [String(pid)]);
     await script('a', 'umount "$1"; ip netns del blue; ip netns add blue', [NETNS]);
-    expect(await codes()).toEqual(['error NETNS_REPLACED', 'error ADDRESS_TAKEN']);
+    expect(await codes()).toEqual(['error ADDRESS_TAKEN', 'error NETNS_REPLACED']);
     expect(await containers('a')).toMatchObject([{ id: 'db', status: 'running' }]);
   });
 });

@@ -71,9 +71,11 @@ export async function migrateFails(
   return answer.error;
 }
 
-/** `roam check`, whatever it finds. */
+/** `roam check`, whatever it finds. @throws when it comes to no findings */
 export async function check(from: NodeName, target: Target, flags: MigrateFlags): Promise<CheckReport> {
-  return (await roam('check', from, target, flags)).answer;
+  const { answer, stderr } = await roam('check', from, target, flags);
+  if (!answer.findings) throw new Error(`no findings: ${JSON.stringify(answer.error)}\n${stderr}`);
+  return answer;
 }
 
 /** Whether a process is there and not a zombie. */
