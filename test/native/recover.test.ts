@@ -72,8 +72,11 @@ async function sleeper(): Promise<number> {
   return child.pid as number;
 }
 
-/** A process at a, and a stopped copy of it at b, which has another number because both are of one machine. */
-async function brokenOff({ source }: { source: 'lives' | 'dead' }) {
+/**
+ * A process at a, and a stopped copy of it at b, which has another number because both are of one machine. `dead`:
+ * CRIU was told to end it; `ended`: it ended by itself.
+ */
+async function brokenOff({ source }: { source: 'lives' | 'dead' | 'ended' }) {
   const original = await sleeper();
   const since = await ticksNow();
   const copy = await sleeper();
@@ -96,7 +99,8 @@ async function brokenOff({ source }: { source: 'lives' | 'dead' }) {
   });
   const images = await mkdtemp(path.join(scratch, 'images-'));
   const common = { id: ID, boot, phase: 'commit', origin };
-  await hosts.a.remember({ ...common, role: 'source', dir: `${images}/a`, other: side('b') });
+  const consented = source === 'dead';
+  await hosts.a.remember({ ...common, role: 'source', dir: `${images}/a`, other: side('b'), consented });
   await hosts.b.remember({
     ...common,
     role: 'destination',
@@ -107,7 +111,7 @@ async function brokenOff({ source }: { source: 'lives' | 'dead' }) {
     copy: await livingTasks([copy]),
     verified: true,
   });
-  if (source === 'dead') {
+  if (source !== 'lives') {
     process.kill(original, 'SIGKILL');
     while (!(await hasEnded(original))) await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -144,6 +148,19 @@ describe.each(['a', 'b'] as const)('roam recover on host %s', (where) => {
       warnings: [],
     });
     expect([await stateOf(original), await hasEnded(copy)]).toEqual(['S', true]);
+    await nothingLeft();
+  });
+
+  it('kills the copy of one that was let go of, and has ended by itself', async () => {
+    const { copy } = await brokenOff({ source: 'ended' });
+    expect(await hosts[where].recover()).toMatchObject({
+      source: 'ended',
+      destination: 'whole',
+      action: 'undo',
+      done: true,
+      warnings: [],
+    });
+    expect(await hasEnded(copy)).toBe(true);
     await nothingLeft();
   });
 
