@@ -1,6 +1,6 @@
 // Whether CRIU still holds the process, which is what makes a commit of it one.
 import { CriuError } from '../errors.js';
-import { fateNow } from './proc.js';
+import { fateNow, isTraced } from './proc.js';
 
 /**
  * CRIU may be killed while it waits for an answer: the tasks run on then, and so do their QPs, whatever the copy has
@@ -10,10 +10,9 @@ import { fateNow } from './proc.js';
  * @throws {CriuError} CRIU_DIED
  */
 export async function demandHeld(pid: number): Promise<void> {
-  const fate = await fateNow(pid);
-  if (fate === 'held') return;
+  if (await isTraced(pid)) return;
   const words =
-    fate === 'alive'
+    (await fateNow(pid)) === 'alive'
       ? `let process ${pid} run on`
       : `let process ${pid} run on, which has ended by itself since`;
   throw new CriuError(

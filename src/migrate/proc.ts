@@ -85,21 +85,30 @@ export function parseFate(status: string, flags: number): Fate {
   const field = (name: string) => new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(status)?.[1];
   const state = field('State');
   if (state === undefined || state === 'Z' || state === 'X') return 'dead';
-  // A killed process is a zombie only when its memory is gone, which may take seconds.
-  const dying =
-    (flags & PF_EXITING) !== 0 ||
-    ['SigPnd', 'ShdPnd'].some((name) => BigInt(`0x${field(name) ?? 0}`) & SIGKILL_BIT);
-  return dying || field('TracerPid') !== '0' ? 'held' : 'alive';
+  return isDying(status, flags) || field('TracerPid') !== '0' ? 'held' : 'alive';
 }
+
+/** A killed process is a zombie only when its memory is gone, which may take seconds. */
+const isDying = (status: string, flags: number): boolean =>
+  (flags & PF_EXITING) !== 0 ||
+  [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+(\w+)/gm)].some(([, set]) => BigInt(`0x${set}`) & SIGKILL_BIT);
 
 const SIGKILL_BIT = 1n << 8n;
 
-/** As it is at this moment: a process that was just killed may look alive for an instant. */
-export async function fateNow(pid: number): Promise<Fate> {
-  const [status, stat] = await Promise.all(
+async function readFate(pid: number): Promise<[status: string, flags: number]> {
+  const [status = '', stat] = await Promise.all(
     ['status', 'stat'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
   );
-  return parseFate(status ?? '', stat ? parseStat(stat).flags : 0);
+  return [status, stat ? parseStat(stat).flags : 0];
+}
+
+/** As it is at this moment: a process that was just killed may look alive for an instant. */
+export const fateNow = async (pid: number): Promise<Fate> => parseFate(...(await readFate(pid)));
+
+/** Whether a tracer, as CRIU is in the freeze, holds it, and nobody has killed it. */
+export async function isTraced(pid: number): Promise<boolean> {
+  const [status, flags] = await readFate(pid);
+  return /^TracerPid:\s+[1-9]/m.test(status) && !isDying(status, flags);
 }
 
 /** Waits until a process is neither traced nor dying; `held` when that takes too long. */

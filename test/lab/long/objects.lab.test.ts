@@ -25,6 +25,9 @@ print("joined", flush=True); time.sleep(3600)`;
 /** To a group that the other end has left by then. */
 const MISSED = { srq: 0, ud: 0, uc: 0, mw: 0, mr: 0, mcast: 1 };
 
+const start = (kind: keyof typeof SENT, address: 'floating' | 'changed'): Promise<Workload> =>
+  startWorkload({ program: 'objects', server: 'a', client: 'c', moving: 'server', address, args: [kind] });
+
 async function goesOn(test: Workload, kind: keyof typeof SENT): Promise<void> {
   await signal(test.mover, 'USR1');
   const checked = "until grep -q -e ^checked -e '^{' /root/workload-server.out; do sleep 0.1; done";
@@ -48,14 +51,7 @@ describe('objects that move with their process, used by a peer', () => {
     ['mw', 'floating'],
     ['mw', 'changed'],
   ] as const)('%s, address %s', async (kind, address) => {
-    const test = await startWorkload({
-      program: 'objects',
-      server: 'a',
-      client: 'c',
-      moving: 'server',
-      address,
-      args: [kind],
-    });
+    const test = await start(kind, address);
     await move(test, 'b');
     await goesOn(test, kind);
   });
@@ -69,14 +65,7 @@ describe('objects that move with their process, used by a peer', () => {
       }),
     );
     try {
-      const test = await startWorkload({
-        program: 'objects',
-        server: 'a',
-        client: 'c',
-        moving: 'server',
-        address: 'changed',
-        args: ['mcast'],
-      });
+      const test = await start('mcast', 'changed');
       await move(test, 'b');
       await goesOn(test, 'mcast');
     } finally {
@@ -87,14 +76,7 @@ describe('objects that move with their process, used by a peer', () => {
   it('mr: registered memory of every kind, with a file of its own', async () => {
     for (const name of ['a', 'b'] as const)
       await script(name, 'mkdir -p /srv/objects /dev/shm/objects; echo 4 >/proc/sys/vm/nr_hugepages');
-    const test = await startWorkload({
-      program: 'objects',
-      server: 'a',
-      client: 'c',
-      moving: 'server',
-      address: 'floating',
-      args: ['mr'],
-    });
+    const test = await start('mr', 'floating');
     const extra = ['--sync', '/srv/objects', '--sync', '/dev/shm/objects'];
     await migrate('a', test.mover.pid, { to: 'b', ip: `${MOVING_IP}/24`, extra });
     test.mover.at = 'b';
@@ -105,15 +87,8 @@ describe('objects that move with their process, used by a peer', () => {
     ['ud', 'ah', 'ahn', /AH number .* is taken/],
     ['srq', 'srq', 'srqn', /SRQ number .* is taken/],
   ] as const)('%s stays whole when the number of its %s is taken', async (kind, object, range, why) => {
-    const test = await startWorkload({
-      program: 'objects',
-      server: 'a',
-      client: 'c',
-      moving: 'server',
-      // One that moved away and back would be told as an async event, which is not what is counted here.
-      address: 'changed',
-      args: [kind],
-    });
+    // One that moved away and back would be told as an async event, which is not what is counted here.
+    const test = await start(kind, 'changed');
     const last = Number(await script('a', 'cat "/proc/sys/net/rdma_rxe/last_$1"', [range]));
     const before = await script('b', 'cat "/proc/sys/net/rdma_rxe/last_$1"', [range]);
     const take = `echo $(($1 - 1)) >"/proc/sys/net/rdma_rxe/last_$2"
