@@ -27,18 +27,14 @@
 /* Between taking its SIGKILL and PF_EXITING a task looks as if it ran on. */
 #define LOOKS_THAT_AGREE 3
 
+#define BIT_OF(sig) (1ULL << ((sig) - 1))
+
 struct watched {
-	pid_t pid, tracer;
+	pid_t pid;
 	int pidfd, control;
 	int *uverbs;
 	size_t count;
 };
-
-/* SIGKILL in SigPnd or ShdPnd: the process is dying. */
-static bool kill_pending(unsigned long long pending)
-{
-	return pending & (1ULL << (SIGKILL - 1));
-}
 
 /* It is a zombie only when its memory is gone, which may take seconds. */
 static bool exiting(pid_t pid)
@@ -61,11 +57,16 @@ static bool exiting(pid_t pid)
 
 enum fate { UNDECIDED, DEAD, RUNS_ON };
 
+/*
+ * A stopped task does not run on: whoever stopped it has taken something from
+ * it that its QPs need, such as its address, and lets it go on with that back.
+ * Nor does one that is traced, by whomever: it may be the next dump by then.
+ */
 static enum fate look(const struct watched *w)
 {
 	struct pollfd ended = { .fd = w->pidfd, .events = POLLIN };
-	bool traced = false, dying = false;
-	char path[64], line[256];
+	bool traced = false, dying = false, stopped = false;
+	char path[64], line[256], state;
 	FILE *status;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", w->pid);
@@ -75,10 +76,12 @@ static enum fate look(const struct watched *w)
 		int tracer;
 
 		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
-			traced = tracer == w->tracer;
+			traced = tracer != 0;
 		else if (sscanf(line, "SigPnd: %llx", &pending) == 1 ||
 			 sscanf(line, "ShdPnd: %llx", &pending) == 1)
-			dying |= kill_pending(pending);
+			dying |= pending & BIT_OF(SIGKILL), stopped |= pending & BIT_OF(SIGSTOP);
+		else if (sscanf(line, "State: %c", &state) == 1)
+			stopped |= state == 'T';
 	}
 	if (status)
 		fclose(status);
@@ -86,7 +89,7 @@ static enum fate look(const struct watched *w)
 	/* Asked last: a pid that was given away meanwhile shows here. */
 	if (poll(&ended, 1, 0) == 1)
 		return DEAD;
-	return traced || dying || !status ? UNDECIDED : RUNS_ON;
+	return traced || dying || stopped || !status ? UNDECIDED : RUNS_ON;
 }
 
 static void wait_for_fate(const struct watched *w)
@@ -162,8 +165,7 @@ static void __attribute__((noreturn)) run(const struct watched *w)
 int watch_start(pid_t pid, const int *uverbs, size_t count)
 {
 	int control[2], ret, status;
-	struct watched w = { .pid = pid, .tracer = getpid(), .uverbs = (int *)uverbs,
-			     .count = count };
+	struct watched w = { .pid = pid, .uverbs = (int *)uverbs, .count = count };
 	pid_t child;
 
 	w.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -9,8 +9,8 @@
  * action said no, or --leave-running); and when CRIU itself is killed no hook
  * runs at all.  So every process with stopped QPs gets a watcher: a child that
  * CRIU does not see, which waits for the fate of the process and resumes its
- * QPs if, and only if, it runs on.  It ends when that is decided, at the
- * latest when CRIU has ended.
+ * QPs if, and only if, it runs on.  It ends when that is decided: when CRIU
+ * has ended and nobody keeps the process stopped, at the latest.
  */
 #ifndef ROAM_PLUGIN_WATCH_H
 #define ROAM_PLUGIN_WATCH_H

@@ -11,7 +11,7 @@ import { bootId, Journal, type JournalEntry, type Origin, taskId } from './journ
 import { sourceState } from './lookup.js';
 import { locksTcp } from './netns/inside.js';
 import type { Phases } from './phases.js';
-import type { SourceFacts } from './source.js';
+import { type SourceFacts, stoppedBefore } from './source.js';
 import type { InspectOptions } from './types.js';
 import { wayOf } from './way.js';
 
@@ -28,7 +28,7 @@ export async function originOf(source: SourceFacts): Promise<Origin> {
     boot: await bootId(),
     root: await taskId(source.pid),
     pids: source.pids,
-    stopped: source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid),
+    stopped: stoppedBefore(source),
     contexts: source.rdma.contexts,
   };
 }
@@ -84,7 +84,7 @@ export class Custody {
   }
 
   /** What has to be known to undo what comes next. */
-  async note(fields: Pick<JournalEntry, 'ties' | 'consented'>): Promise<void> {
+  async note(fields: Pick<JournalEntry, 'ties' | 'consented' | 'stopSignal'>): Promise<void> {
     await this.journal.mark(fields);
   }
 

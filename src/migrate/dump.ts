@@ -2,9 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { criu_cg_mode, criu_network_lock_method } from '../criu/index.js';
 import type { PageRound } from '../criu/pages/index.js';
+import { CriuError, RoamError } from '../errors.js';
+import { keepCriuLog } from './logs.js';
 import { runIn } from './netns/enter.js';
 import { locksTcp } from './netns/inside.js';
 import type { PageStream } from './pages.js';
+import { lives } from './proc.js';
 import type { SourceFacts } from './source.js';
 
 export const DUMP_LOG = 'dump.log';
@@ -65,6 +68,14 @@ export async function dumpTree(
       },
     ),
   );
+}
+
+/** Why a dump failed, in the words of whoever made it fail. */
+export async function reasonOf(error: unknown, pid: number, dir: string, id: string): Promise<unknown> {
+  const reason = error instanceof CriuError && error.code === 'CRIU_CANCELLED' ? error.cause : error;
+  if (reason === error && !(await lives(pid)))
+    return new RoamError('NO_SUCH_PROCESS', `process ${pid} ended by itself before it was frozen`);
+  return keepCriuLog(reason, `${dir}/images/${DUMP_LOG}`, id);
 }
 
 /** Tables whose name is one that CRIU made from its run id: `CRIU-` and the id, cut at 31 characters. */

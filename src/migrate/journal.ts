@@ -82,6 +82,8 @@ export interface JournalEntry {
   copy?: TaskId[];
   /** Destination: the source has found the copy whole. */
   verified?: boolean;
+  /** Source: the tasks that ran get a stop signal, or have it; they stop when CRIU lets go of them. */
+  stopSignal?: boolean;
   /** Source: CRIU is being told to end the process, or was. Written before that. */
   consented?: boolean;
   /** Destination: memory of the copy comes still, through the owner: without it, the copy is lost. */

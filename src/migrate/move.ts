@@ -2,22 +2,21 @@
 
 import { hostname } from 'node:os';
 import { type RestartedCall, restartInterruptedCalls } from '../criu/index.js';
-import { CriuError, type MigrationError, RoamError } from '../errors.js';
+import type { MigrationError } from '../errors.js';
 import { filesToCarry } from './carry.js';
 import { changeAddress } from './change-address.js';
 import { cleanUp } from './cleanup.js';
-import { DUMP_LOG, dumpTree } from './dump.js';
+import { dumpTree, reasonOf } from './dump.js';
 import { FloatingAddress, floatingFacts } from './floating.js';
 import { type Frozen, frozenObjects, readFrozen, resumeFrozen } from './frozen.js';
-import { demandHeld } from './held.js';
+import { demandHeld, holdStill } from './held.js';
 import { holdTime, type Place, reservationsOf, reserveHere } from './hold.js';
 import { subjectOf } from './inspect.js';
-import { keepCriuLog } from './logs.js';
 import type { MoveContext } from './move-context.js';
 import { locksTcp } from './netns/inside.js';
 import type { Phases } from './phases.js';
 import { PostCopy } from './post-copy.js';
-import { fateOf, lives } from './proc.js';
+import { fateOf } from './proc.js';
 import { type Copy, restoreCopy } from './restore.js';
 import { placeOf } from './runc/container.js';
 import { settle } from './settle.js';
@@ -105,6 +104,7 @@ export class Move {
             this.#bytes = bytes;
             dump.end(`${bytes} bytes of memory`);
             this.#frozen = await readFrozen(source.pid);
+            await holdStill(this.#frozen.pids, this.c);
             this.#restarted = await restartInterruptedCalls(`${dir}/images`);
             await this.#atDestination();
             // From the end of the process here until its peers know where it is.
@@ -130,14 +130,7 @@ export class Move {
         commit.end();
         return;
       }
-      const reason = error instanceof CriuError && error.code === 'CRIU_CANCELLED' ? error.cause : error;
-      if (reason === error && !(await lives(source.pid))) {
-        throw dump.fail(
-          new RoamError('NO_SUCH_PROCESS', `process ${source.pid} ended by itself before it was frozen`),
-          here,
-        );
-      }
-      throw dump.fail(await keepCriuLog(reason, `${dir}/images/${DUMP_LOG}`, this.c.id), here);
+      throw dump.fail(await reasonOf(error, source.pid, dir, this.c.id), here);
     }
   }
 

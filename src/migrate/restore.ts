@@ -3,7 +3,7 @@ import type { AgentClient } from './agent/client.js';
 import type { DockerOrder } from './docker/restore.js';
 import type { Frozen } from './frozen.js';
 import { orderOf } from './runc/restore.js';
-import type { SourceFacts } from './source.js';
+import { type SourceFacts, stoppedBefore } from './source.js';
 
 export interface Copy {
   /** Number of verbs contexts. */
@@ -23,8 +23,7 @@ export async function restoreCopy(
   dockerOrder?: DockerOrder,
 ): Promise<Copy> {
   const { shellJob, container } = source;
-  // As preflight saw them: in the freeze every task is stopped.
-  const stopped = source.tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
+  const stopped = stoppedBefore(source);
   const runc = container && (await orderOf(container, stopped));
   const order = runc ? { container: dockerOrder ? { ...runc, docker: dockerOrder } : runc } : {};
   const { copy } = await agent.request('restore', { shellJob, ...options, pids, ...order });

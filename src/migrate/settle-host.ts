@@ -15,6 +15,7 @@ import { announceStay } from './announce.js';
 import { tie } from './docker/networks.js';
 import { removeContainer } from './docker/remove.js';
 import { removeNetworkLock } from './dump.js';
+import { letRun } from './held.js';
 import { reserveHere } from './hold.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
@@ -65,6 +66,7 @@ export async function settleSource(
       const pids = (await processTree(origin.root.pid)).map(({ pid }) => pid);
       if (address) await steps.do('taking the address back', () => takeBack(address));
       await steps.do('resuming the QPs', () => resumeAll(pids));
+      if (entry.stopSignal) letRun(pids, origin.stopped);
       await steps.do('telling the program that it stays', () => announceStay(pids));
       if (address) await steps.do('announcing the address', () => tellNeighbours(address));
     }

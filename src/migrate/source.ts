@@ -44,6 +44,10 @@ export interface SourceFacts {
   memory: number;
 }
 
+/** Tasks that somebody has stopped, as preflight saw them: in the freeze every task is. */
+export const stoppedBefore = ({ tasks }: SourceFacts): number[] =>
+  tasks.filter(({ state }) => state === 'T').map(({ pid }) => pid);
+
 export interface RdmaFacts {
   contexts: number;
   qpns: number[];

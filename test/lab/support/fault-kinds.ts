@@ -34,6 +34,8 @@ table inet cut {
 END`;
 const MEND = 'nft delete table inet cut 2>/dev/null; true';
 
+const SQUEEZED = '/sys/fs/cgroup/squeezed';
+
 export const FAULTS = {
   'engine killed': { at: 'source', action: 'kill -9 $(cat /root/engine.pid)' },
   // Before the dump it may have to be waited for.
@@ -43,17 +45,20 @@ export const FAULTS = {
     phases: ['dump', 'transfer', 'address', 'restore', 'verify', 'commit'],
   },
   // Between the kill and the end CRIU is not needed any more; but what looks after the process must not take it for one
-  // that runs on.
+  // that runs on. CRIU is the last to get the processor, or it would have ended before it is seen.
   'source CRIU killed at the end': {
     at: 'source',
     action: `python3 -c '
-import subprocess, sys
+import os, signal, subprocess, sys, time
+criu = int(subprocess.check_output(["pgrep", "-o", "-x", "criu"]))
+os.sched_setscheduler(criu, os.SCHED_IDLE, os.sched_param(0))
+fd = os.pidfd_open(criu)
 def exiting():
     try: text = open("/proc/" + sys.argv[1] + "/stat").read()
     except OSError: return True
     return int(text.rsplit(")", 1)[1].split()[6]) & 4
-while not exiting(): pass
-subprocess.run(["pkill", "-9", "-o", "-x", "criu"], check=True)' "$(cat /root/moving.pid)"`,
+while not exiting(): time.sleep(0.0005)
+signal.pidfd_send_signal(fd, signal.SIGKILL)' "$(cat /root/moving.pid)"`,
     phases: ['commit'],
     harmless: true,
   },
@@ -71,6 +76,16 @@ subprocess.run(["pkill", "-9", "-o", "-x", "criu"], check=True)' "$(cat /root/mo
     action: 'mount -o remount,size=$(($(df -B1 --output=used /dev/shm | tail -n 1) + 65536)) /dev/shm',
     repair: 'mount -o remount,size=50% /dev/shm',
     phases: ['dump', 'transfer'],
+  },
+  // Of the agent and of all that it starts: what it has is charged to where it was, what it takes from now on is too much.
+  'destination out of memory': {
+    at: 'destination',
+    action: `echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+      mkdir -p ${SQUEEZED}; echo 2M >${SQUEEZED}/memory.max
+      for pid in $(pgrep -f '[r]oam agent'); do echo $pid >${SQUEEZED}/cgroup.procs; done`,
+    repair: `cat ${SQUEEZED}/memory.events >&2; grep -q 'oom_kill [1-9]' ${SQUEEZED}/memory.events || exit 1
+      for n in $(seq 100); do rmdir ${SQUEEZED} 2>/dev/null && exit; sleep 0.2; done; exit 1`,
+    phases: ['dump', 'transfer', 'restore'],
   },
   'destination lacks the module': {
     at: 'destination',
