@@ -22,6 +22,8 @@ export interface Fault {
   repair?: string;
   /** Where else than in every phase it means something. */
   phases?: FaultPhase[];
+  /** It waits for its moment by itself, from this phase on. */
+  from?: FaultPhase;
   /** The move is expected to succeed all the same. */
   harmless?: boolean;
 }
@@ -60,6 +62,7 @@ def exiting():
 while not exiting(): time.sleep(0.0005)
 signal.pidfd_send_signal(fd, signal.SIGKILL)' "$(cat /root/moving.pid)"`,
     phases: ['commit'],
+    from: 'verify',
     harmless: true,
   },
   'agent killed': { at: 'destination', action: `kill -9 $(pgrep -o -f '[r]oam agent')` },
@@ -81,7 +84,7 @@ signal.pidfd_send_signal(fd, signal.SIGKILL)' "$(cat /root/moving.pid)"`,
   'destination out of memory': {
     at: 'destination',
     action: `echo +memory >/sys/fs/cgroup/cgroup.subtree_control
-      mkdir -p ${SQUEEZED}; echo 2M >${SQUEEZED}/memory.max
+      mkdir -p ${SQUEEZED}; echo 256K >${SQUEEZED}/memory.max
       for pid in $(pgrep -f '[r]oam agent'); do echo $pid >${SQUEEZED}/cgroup.procs; done`,
     repair: `cat ${SQUEEZED}/memory.events >&2; grep -q 'oom_kill [1-9]' ${SQUEEZED}/memory.events || exit 1
       for n in $(seq 100); do rmdir ${SQUEEZED} 2>/dev/null && exit; sleep 0.2; done; exit 1`,

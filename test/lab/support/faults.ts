@@ -112,7 +112,7 @@ async function migrateInto(
   // The engine stands still until it has happened: phases are shorter than the way there.
   const watch = `while IFS= read -r line; do
       printf '%s\n' "$line" >>/root/engine.err
-      case $line in '${AFTER[phase]} '*)
+      case $line in '${AFTER[fault.from ?? phase]} '*)
         engine=$(cat /root/engine.pid); kill -STOP $engine; echo go; sleep 1.5; kill -CONT $engine 2>/dev/null ;;
       esac
     done </root/engine.pipe`;
