@@ -62,7 +62,8 @@ def exiting():
 while not exiting(): time.sleep(0.0005)
 signal.pidfd_send_signal(fd, signal.SIGKILL)' "$(cat /root/moving.pid)"`,
     phases: ['commit'],
-    from: 'verify',
+    // A node needs two seconds to start Python.
+    from: 'address',
     harmless: true,
   },
   'agent killed': { at: 'destination', action: `kill -9 $(pgrep -o -f '[r]oam agent')` },
