@@ -24,7 +24,7 @@ export async function restoreCopy(
 ): Promise<Copy> {
   const { shellJob, container } = source;
   const stopped = stoppedBefore(source);
-  const runc = container && (await orderOf(container, stopped));
+  const runc = container && (await orderOf(container, source, stopped));
   const order = runc ? { container: dockerOrder ? { ...runc, docker: dockerOrder } : runc } : {};
   const { copy } = await agent.request('restore', { shellJob, ...options, pids, ...order });
   return { contexts, pids, stopped, ...copy };

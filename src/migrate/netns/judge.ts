@@ -6,22 +6,23 @@ import type { Finding } from '../types.js';
 import { deviceIn } from './device.js';
 import type { NetnsLink } from './facts.js';
 import type { Inside } from './inside.js';
+import { strangersIn } from './own.js';
 
 /** Directories in which `ip netns` keeps its namespaces. */
 const NAMED = /^(?:\/var)?\/run\/netns\/([^/]+)$/;
 
 /** What a container's namespace at the source has against a move. */
 export function judgeInside({ hostname }: SourceFacts, { name }: Container, inside: Inside): Finding[] {
-  const { path, links, others, isReplaced, address } = inside;
+  const { path, others, isReplaced, address } = inside;
   const found = new Findings(hostname);
   if (path === undefined) {
-    const beside = links.filter(({ name: link }) => link !== 'lo');
-    const words = beside.map(({ name: link, kind }) => `${link}${kind && ` (${kind})`}`).join(', ');
-    found.error(
-      'NETWORK_NAMESPACE',
-      `the container ${name} has a network namespace that runc has made for it${words && `, with ${words}`}; it would be empty elsewhere, and lo down`,
-      'prepare a namespace on both hosts, and let the container join it by "path"',
-    );
+    const words = strangersIn(inside).map(({ name: link, kind }) => `${link}${kind && ` (${kind})`}`);
+    if (words.length > 0)
+      found.error(
+        'NETWORK_NAMESPACE',
+        `the container ${name} has a network namespace that runc has made for it, with ${words.join(', ')}, which nobody would make elsewhere`,
+        'prepare a namespace on both hosts, and let the container join it by "path"',
+      );
     return found.list;
   }
   if (path.startsWith('/proc/'))

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { RoamError } from '../../errors.js';
 import type { DockerContainer } from '../docker/container.js';
+import { sysctlOfNetwork } from '../netns/own.js';
 import { tryRun } from '../run.js';
 
 /** A directory or file of the host that a container sees at another place. */
@@ -25,6 +26,8 @@ export interface Container {
   ownMounts: string[];
   /** Path of the network namespace that it has joined. */
   netns?: string;
+  /** What config.json sets below /proc/sys/net. */
+  sysctl?: Record<string, string>;
   /** Types of the other namespaces that it joined by a path (`ipc`), and that it has of its own. */
   joined: string[];
   own: string[];
@@ -41,7 +44,11 @@ export interface Container {
 interface Spec {
   root: { path: string; readonly?: boolean };
   mounts?: { destination: string; type?: string; source?: string; options?: string[] }[];
-  linux?: { namespaces?: { type: string; path?: string }[]; cgroupsPath?: string };
+  linux?: {
+    namespaces?: { type: string; path?: string }[];
+    cgroupsPath?: string;
+    sysctl?: Record<string, string>;
+  };
 }
 
 interface State {
@@ -113,6 +120,7 @@ export function parseSpec(text: string, bundle: string): Omit<Container, 'name' 
     binds,
     ownMounts,
     ...(netns ? { netns } : {}),
+    sysctl: sysctlOfNetwork(linux.sysctl),
     joined: namespaces.filter(({ path, type }) => path && type !== 'network').map(({ type }) => type),
     own: namespaces.filter(({ path }) => !path).map(({ type }) => type),
     systemdCgroup: /^[^/:]*:[^:]*:[^:]*$/.test(linux.cgroupsPath ?? ''),

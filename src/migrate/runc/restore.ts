@@ -5,6 +5,8 @@ import { RoamError } from '../../errors.js';
 import { RESTORE_LOG } from '../agent/tasks.js';
 import type { DockerOrder } from '../docker/restore.js';
 import { keepCriuLog } from '../logs.js';
+import { fillNetwork, type OwnNetwork, ownNetwork } from '../netns/own.js';
+import type { SourceFacts } from '../source.js';
 import { type Container, globalOptions } from './container.js';
 import { RUNC_LOG } from './dump.js';
 import { innerPids, treeWithInner } from './inner-pids.js';
@@ -17,14 +19,22 @@ export interface ContainerOrder {
   systemdCgroup: boolean;
   /** Processes that were stopped before the freeze, by their numbers inside. */
   stopped: number[];
+  /** In a network namespace that runc makes for it alone. */
+  network?: OwnNetwork;
   /** It is one of Docker's. */
   docker?: DockerOrder;
 }
 
 /** @param stopped pids of this host */
-export async function orderOf(container: Container, stopped: number[]): Promise<ContainerOrder> {
+export async function orderOf(
+  container: Container,
+  { inside }: SourceFacts,
+  stopped: number[],
+): Promise<ContainerOrder> {
   const { name, bundle, systemdCgroup } = container;
-  return { name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
+  const network = ownNetwork(container, inside);
+  const order = { name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
+  return network ? { ...order, network } : order;
 }
 
 export interface RestoredContainer {
@@ -57,7 +67,7 @@ export async function restoreContainer(
 ): Promise<RestoredContainer> {
   const started = performance.now();
   const images = `${dir}/images`;
-  const { name, bundle } = order;
+  const { name, bundle, network } = order;
   const args = ['restore', '--detach', '--bundle', bundle, '--image-path', images, name];
   await using runc = RuncCriu.start({
     args: [...globalOptions(order), ...args],
@@ -65,7 +75,7 @@ export async function restoreContainer(
     log: join(dir, RUNC_LOG),
     env: { ROAM_DEFER_RESUME: '1' },
   });
-  const restoring = runc.perform({
+  const ours = {
     imagesDir: images,
     logFile: RESTORE_LOG,
     logLevel: 4,
@@ -79,6 +89,11 @@ export async function restoreContainer(
     extUnixSk: true,
     // The connections are locked by the agent's own table, which outlives CRIU.
     networkLock: criu_network_lock_method.SKIP,
+  };
+  const restoring = runc.perform(ours, {
+    onNotify: async ({ script, pid }) => {
+      if (script === 'setup-namespaces' && pid && network) await fillNetwork(pid, network);
+    },
   });
   const { pid, complaint } = await restoring.catch(async (error) => {
     throw await keepCriuLog(error, `${images}/${RESTORE_LOG}`, id);

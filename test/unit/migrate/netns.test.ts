@@ -6,6 +6,7 @@ import { deviceIn } from '../../../src/migrate/netns/device.js';
 import { isNetnsOf, type NetnsLink, netnsAt, parseLinks } from '../../../src/migrate/netns/facts.js';
 import { type Inside, locksTcp } from '../../../src/migrate/netns/inside.js';
 import { judgeInside, judgeNetnsPlace } from '../../../src/migrate/netns/judge.js';
+import { ownNetwork, sysctlOfNetwork } from '../../../src/migrate/netns/own.js';
 import { parseRoutes } from '../../../src/migrate/netns/routes.js';
 import type { Container } from '../../../src/migrate/runc/container.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
@@ -96,14 +97,29 @@ describe('what a network namespace has against a move', () => {
     expect(here({ others: [{ pid: 5, comm: 'pause' }] })).toEqual(['warning NETNS_SHARED']);
   });
 
-  it('without a path: runc lets it be made again empty', () => {
+  it('without a path: only lo is made again', () => {
     const { path, address, ...own } = joined;
     const found = judgeInside(source(), container, own);
     expect(words(found)).toEqual(['error NETWORK_NAMESPACE']);
     expect(found[0]?.message).toContain('mv0 (macvlan)');
-    expect(words(judgeInside(source(), container, { ...own, links: [lo] }))).toEqual([
-      'error NETWORK_NAMESPACE',
-    ]);
+    const sit = { name: 'sit0', kind: 'sit', up: false, addresses: [] };
+    expect(words(judgeInside(source(), container, { ...own, links: [lo, sit] }))).toEqual([]);
+  });
+
+  it('of its own: what a destination is told of it', () => {
+    const { path, address, ...own } = joined;
+    const sysctl = { 'net.core.somaxconn': '64' };
+    expect(ownNetwork({ ...container, sysctl }, own)).toEqual({
+      up: true,
+      addresses: ['127.0.0.1/8', '::1/128'],
+      sysctl,
+    });
+    expect(ownNetwork(container, joined)).toBeUndefined();
+    expect(ownNetwork(container, undefined)).toBeUndefined();
+    const names = ['net.ipv4.conf.eth0/1.arp_ignore', 'kernel.msgmax', 'net/../kernel/msgmax'];
+    expect(sysctlOfNetwork(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual({
+      'net.ipv4.conf.eth0/1.arp_ignore': '1',
+    });
   });
 
   it('at the destination', () => {
