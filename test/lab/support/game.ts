@@ -98,7 +98,8 @@ export async function stillPlays(client: number, at: Place, before: Player): Pro
   const seen = await player(at);
   expect(seen, 'it came once').toMatchObject({ came: 1, left: 0 });
   expect(seen?.uptime, 'of one connection').toBeGreaterThan(before.uptime);
-  expect(await isAlive('peer', client), 'the client runs').toBe(true);
+  const said = await script('peer', `tail -n 40 ${CLIENT_LOG}; dmesg | tail -n 5`);
+  expect(await isAlive('peer', client), `the client runs\n${said}`).toBe(true);
   const complaints = await script(
     'peer',
     `grep -iE 'error|denied|timed out|disconnect' ${CLIENT_LOG} || true`,
