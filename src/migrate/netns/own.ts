@@ -2,6 +2,7 @@
 // always), and what was in it is put back before the processes come.
 import type { Container } from '../runc/container.js';
 import { runIn } from './enter.js';
+import { linksIn } from './facts.js';
 import type { Inside } from './inside.js';
 
 const LOOPBACK = 'lo';
@@ -38,7 +39,10 @@ export const strangersIn = ({ links }: Inside) =>
 export async function fillNetwork(pid: number, { up, addresses, sysctl }: OwnNetwork): Promise<void> {
   const netns = `/proc/${pid}/ns/net`;
   if (up) await runIn(netns, ['ip', 'link', 'set', LOOPBACK, 'up']);
-  for (const address of addresses) await runIn(netns, ['ip', 'address', 'replace', address, 'dev', LOOPBACK]);
+  // Some come by themselves when it is up.
+  const there = (await linksIn(netns)).flatMap((link) => link.addresses);
+  for (const address of addresses.filter((one) => !there.includes(one)))
+    await runIn(netns, ['ip', 'address', 'add', address, 'dev', LOOPBACK]);
   // runc does this when it starts a container, not when it restores one.
   for (const [name, value] of Object.entries(sysctl))
     await runIn(netns, [

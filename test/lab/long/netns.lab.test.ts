@@ -12,8 +12,11 @@ import {
   makeNetns,
   NETNS,
   removeNetns,
+  seenAlone,
   seenInNetns,
+  startAlone,
   startInNetns,
+  talked,
 } from '../support/netns.js';
 import { whenImagesArrive } from '../support/sabotage.js';
 import { goodVerdicts, progresses, signal } from '../support/verdict.js';
@@ -97,6 +100,25 @@ describe('a container of runc in a network namespace', () => {
     await progresses(test.mover);
     await progresses(test.stayer);
     expect(await endEcho(test.echo)).toEqual([]);
+    await signal(test.mover, 'USR1');
+    await goodVerdicts(test);
+  });
+
+  it('moves with one that runc has made for it, which has lo and its parameters again', async () => {
+    const test = await startAlone('db', { on: 'a', peer: 'c' });
+    await progresses(test.stayer);
+    const before = await seenAlone('a', test.mover.pid);
+    expect(before).toMatch(/ lo .*127\.0\.0\.1\/8(.|\n)*\b80\b/);
+    const report = await migrate('a', 'runc:db', { to: 'b', extra: [...HOLD, '--sync', bundleOf('db')] });
+    expect(report.objects.qp).toHaveLength(1);
+    expect(report.warnings).toEqual([]);
+    expect(await containers('a'), 'at the source').toEqual([]);
+    test.mover = { ...test.mover, at: 'b', pid: await pidOf('b', 'db') };
+    expect(await seenAlone('b', test.mover.pid)).toBe(before);
+    await progresses(test.mover);
+    await progresses(test.stayer);
+    const said = await talked('db', 'b');
+    await expect.poll(() => talked('db', 'b'), { timeout: 60_000 }).toBeGreaterThan(said + 5);
     await signal(test.mover, 'USR1');
     await goodVerdicts(test);
   });

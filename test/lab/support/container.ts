@@ -28,6 +28,9 @@ export interface ContainerOptions {
   network?: boolean | string;
 }
 
+/** Set in a container with a network of its own, to 80. */
+export const OWN_SYSCTL = 'net.ipv4.ip_unprivileged_port_start';
+
 const CAPABILITIES = ['CAP_IPC_LOCK', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 
 /** config.json as `runc spec` makes it, on the host's network, with /dev/infiniband/uverbs0 and a directory of the host. */
@@ -78,6 +81,7 @@ function configOf(name: string, { args, readonly = false, network = false }: Con
         // Behind everyone else: an emulated processor that is busy with traffic has nothing left to migrate it with.
         cpu: { shares: 2 },
       },
+      ...(network === true ? { sysctl: { [OWN_SYSCTL]: '80' } } : {}),
       maskedPaths: ['/proc/kcore', '/proc/keys', '/sys/firmware'],
       readonlyPaths: ['/proc/sys', '/proc/bus'],
     },

@@ -1,6 +1,6 @@
 // Containers of runc in a network namespace that is prepared on both hosts, as an operator or CNI does it.
 import { fileURLToPath } from 'node:url';
-import { bundleOf, runContainer } from './container.js';
+import { bundleOf, OWN_SYSCTL, runContainer } from './container.js';
 import { lines, type NodeName, node, POLITE, script, workload } from './lab.js';
 import type { Workload } from './verdict.js';
 
@@ -85,11 +85,54 @@ export async function startInNetns(
   return { ...(await startClient(name, pid, on, peer)), echo: { at: peer, pid: echoPid } };
 }
 
+/** Says over and over, by a TCP connection on lo, something that comes back into the log. */
+const TALK = `/bin/busybox nc -l -p ${ECHO_PORT} -e /bin/busybox cat </dev/null >/dev/null 2>&1 & /bin/busybox sleep 1;
+  (while :; do echo said; /bin/busybox sleep 0.2; done) | /bin/busybox nc 127.0.0.1 ${ECHO_PORT} >>/data/talk 2>&1 &`;
+
+/**
+ * A container in a network namespace that runc makes for it, with nothing in it but lo: the checking workload, whose
+ * peer is on another node, and a connection to itself. An interface is there only until the two have met.
+ */
+export async function startAlone(
+  name: string,
+  { on, peer }: { on: NodeName; peer: NodeName },
+): Promise<Workload> {
+  const pid = await startServer(name, on, true, TALK);
+  await script(
+    on,
+    `set -e; ip link add link eth0 name mv0 netns "$1" type macvlan mode bridge
+     nsenter --net=/proc/$1/ns/net sh -c 'ip addr add ${INSIDE_IP}/24 dev mv0; ip link set mv0 up'`,
+    [String(pid)],
+  );
+  const test = await startClient(name, pid, on, peer);
+  await script(on, 'nsenter --net=/proc/$1/ns/net ip link del mv0', [String(pid)]);
+  return test;
+}
+
+/** How much of its talk with itself has come back. */
+export async function talked(name: string, on: NodeName): Promise<number> {
+  return Number(await script(on, 'wc -l <"$1"', [`${bundleOf(name)}/data/talk`]));
+}
+
+/** Links and addresses of a process's network, and the parameter of its configuration. */
+export const seenAlone = (on: NodeName, pid: number): Promise<string> =>
+  script(
+    on,
+    `[ /proc/$1/ns/net -ef /proc/self/ns/net ] && exit 1
+     nsenter --net=/proc/$1/ns/net sh -c 'ip -o addr show; ip -o link show; sysctl ${OWN_SYSCTL} || cat /proc/sys/${OWN_SYSCTL.replaceAll('.', '/')}'`,
+    [String(pid)],
+  );
+
 const OPTIONS = ['--events', '--rate', '10'];
 const logOf = (name: string) => `${bundleOf(name)}/data/out`;
 
 /** @returns pid of the container's first process, which listens */
-async function startServer(name: string, on: NodeName, network: string, before: string): Promise<number> {
+async function startServer(
+  name: string,
+  on: NodeName,
+  network: string | true,
+  before: string,
+): Promise<number> {
   const own = (await node(on)).ip;
   const server = ['exec', 'verdict', '--server', '--gid-addr', own, ...OPTIONS, '>>/data/out', '2>&1'];
   const args = ['/bin/sh', '-c', `${before} ${server.join(' ')}`];
