@@ -28,12 +28,15 @@ end)
 minetest.register_globalstep(function(dtime)
 	seconds = seconds + dtime
 	for name, clock in pairs(clocks) do
-		minetest.get_player_by_name(name):hud_change(clock, "text", ("%.2f"):format(seconds))
+		local player = minetest.get_player_by_name(name)
+		if player then player:hud_change(clock, "text", ("%.2f"):format(seconds)) end
 	end
 	if seconds - written < 1 then return end
 	written = seconds
 	for name in pairs(clocks) do
-		players[name].uptime = minetest.get_player_information(name).connection_uptime
+		-- Of one whose connection was just given up there is none; an error here would end the server.
+		local about = minetest.get_player_information(name)
+		if about then players[name].uptime = about.connection_uptime end
 	end
 	minetest.safe_file_write(file, minetest.write_json({ seconds = seconds, players = players }))
 end)
