@@ -20,7 +20,7 @@ import { judgeNetnsPlace } from './netns/judge.js';
 import { describePeers, type Peer } from './peers.js';
 import { judgeRanges } from './ranges.js';
 import { mebibytes } from './run.js';
-import { judgeContainer, judgeGuests, judgePlace } from './runc/judge.js';
+import { judgeContainer, judgeGuests, judgeOpen, judgePlace } from './runc/judge.js';
 import type { SourceFacts } from './source.js';
 import { isSynced } from './sync.js';
 import type { Finding } from './types.js';
@@ -143,6 +143,7 @@ async function judgeTaken(
     ...ids,
     ...judgeContainer(source, container, sync),
     ...(await judgeGuests(source)),
+    ...(await judgeOpen(source, container)),
     ...(await judgePlace(container, agent, host, sync)),
   ];
 }

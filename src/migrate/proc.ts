@@ -150,6 +150,8 @@ export interface OpenFd {
   link: string;
   /** open(2) flags. */
   flags: number;
+  /** The mount that it was opened by, as /proc/PID/mountinfo numbers them. */
+  mount?: number;
   /** Of the master of a pseudo terminal: number of its other end, /dev/pts/N. */
   pty?: number;
 }
@@ -163,12 +165,14 @@ export async function openFds(pid: number): Promise<OpenFd[]> {
       const info = await readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8').catch(() => '');
       const flags = /^flags:\s+(\d+)/m.exec(info)?.[1] ?? '0';
       if (link === undefined) return undefined;
+      const mount = /^mnt_id:\s+(\d+)/m.exec(info)?.[1];
       const pty = /^tty-index:\s+(\d+)/m.exec(info)?.[1];
       return {
         pid,
         fd: Number(name),
         link,
         flags: Number.parseInt(flags, 8),
+        ...(mount === undefined ? {} : { mount: Number(mount) }),
         ...(pty === undefined ? {} : { pty: Number(pty) }),
       };
     }),

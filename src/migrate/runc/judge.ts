@@ -63,6 +63,32 @@ export async function judgeGuests({ hostname, pid }: SourceFacts): Promise<Findi
   return found.list;
 }
 
+/** What the kernel opens by mounts of its own, which CRIU knows; terminals and pipes are judged elsewhere. */
+const OF_THE_KERNEL = /^(?!\/)|^\/(memfd:|SYSV|anon_hugepage|\[|dev\/(pts|zero|hugepages)\b)/;
+
+/** Files that came into the container open, and lie outside of it: CRIU finds no mount of the container for them. */
+export async function judgeOpen(
+  { hostname, pids, fds }: SourceFacts,
+  { name }: Container,
+): Promise<Finding[]> {
+  const found = new Findings(hostname);
+  const read = (pid: number) => readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+  const lines = (await Promise.all(pids.map(read))).flatMap((text) => text.split('\n'));
+  const mounts = new Set(lines.map((line) => Number.parseInt(line, 10)));
+  const outside = new Map(
+    fds
+      .filter(({ link, mount }) => mount !== undefined && !mounts.has(mount) && !OF_THE_KERNEL.test(link))
+      .map((fd) => [fd.link, fd]),
+  );
+  for (const { pid, fd, link } of outside.values())
+    found.error(
+      'FILE_OUTSIDE',
+      `process ${pid} of the container ${name} has ${link} open (descriptor ${fd}), a file of the host outside of the container`,
+      'let it write to a file in the container, or to a socket; the output of `runc run --detach` is such a file',
+    );
+  return found.list;
+}
+
 /** By its parents: the list of the tree is older than that of the cgroup. One that ends meanwhile is nobody's. */
 async function descends(task: Task, root: number): Promise<boolean> {
   for (let at: Task | undefined = task; at; at = await readTask(at.ppid).catch(() => undefined)) {

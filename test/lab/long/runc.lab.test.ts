@@ -100,6 +100,15 @@ describe('a container of runc', () => {
         .filter(({ severity }) => severity === 'error')
         .map(({ code }) => code);
     expect(await codes()).toEqual(['ROOTFS_STAYS', 'CONTAINER_EXISTS', 'BUNDLE_DIFFERS']);
+    await makeBundle('a', 'loud', { args: SLEEPER });
+    await script('a', 'cd "$1" && runc run --detach loud </dev/null >/root/loud.out 2>&1', [
+      bundleOf('loud'),
+    ]);
+    const loud = await check('a', 'runc:loud', { to: 'b' });
+    expect(loud.findings).toContainEqual(
+      expect.objectContaining({ code: 'FILE_OUTSIDE', message: expect.stringContaining('/root/loud.out') }),
+    );
+    await script('a', 'runc delete --force loud');
     const inside = `nsenter --net=/proc/${await pidOf('a', 'own')}/ns/net`;
     await script('a', `${inside} ip link add d0 type dummy`);
     expect(await codes()).toContain('NETWORK_NAMESPACE');

@@ -98,7 +98,8 @@ export async function runContainer(on: NodeName, name: string, options: Containe
   await makeBundle(on, name, options);
   await script(
     on,
-    'cd "$1" && runc run --detach "$2" </dev/null >/root/runc.out 2>&1 || { cat /root/runc.out; exit 1; }',
+    `rm -f /root/runc.out; cd "$1"
+     runc --log /root/runc.out run --detach "$2" </dev/null >/dev/null 2>&1 || { cat /root/runc.out; exit 1; }`,
     [bundleOf(name), name],
   );
   return pidOf(on, name);

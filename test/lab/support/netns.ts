@@ -87,7 +87,7 @@ export async function startInNetns(
 
 /** Says over and over, by a TCP connection on lo, something that comes back into the log. */
 const TALK = `/bin/busybox nc -l -p ${ECHO_PORT} -e /bin/busybox cat </dev/null >/dev/null 2>&1 & /bin/busybox sleep 1;
-  (while :; do echo said; /bin/busybox sleep 0.2; done) | /bin/busybox nc 127.0.0.1 ${ECHO_PORT} >>/data/talk 2>&1 &`;
+  (while :; do echo said; /bin/busybox sleep 0.2; done) </dev/null 2>/dev/null | /bin/busybox nc 127.0.0.1 ${ECHO_PORT} >>/data/talk 2>&1 &`;
 
 /**
  * A container in a network namespace that runc makes for it, with nothing in it but lo: the checking workload, whose
