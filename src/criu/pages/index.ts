@@ -1,6 +1,7 @@
 export { type ByteChannel, channelOver, StreamChannel } from './channel.js';
 export { PageFilter } from './filter.js';
 export { LazyPages, type LazySums, serveLazyPages } from './lazy.js';
+export { relayLazyPages } from './lazy-relay.js';
 export { PAGE } from './protocol.js';
 export {
   type PageRange,

@@ -11,11 +11,14 @@ interface Run {
   data: Buffer;
 }
 
-/** What was sent, and what nobody has asked for. */
+/** What a daemon may get unasked at once: it has to wait behind that for what it asks for. */
+const PIECE = 16;
+
+/** What was sent, and what was not. */
 export interface LazySums {
   pages: number;
   bytes: number;
-  /** Pages that were never asked for. */
+  /** Pages that were neither asked for nor sent unasked. */
   left: number;
 }
 
@@ -26,7 +29,7 @@ export interface LazySums {
 export class LazyPages {
   /** By process; ascending and apart. */
   readonly #runs = new Map<number, Run[]>();
-  readonly #asked = new Set<Run>();
+  readonly #sent = new Set<Run>();
   #pages = 0;
   #left = 0;
 
@@ -35,7 +38,7 @@ export class LazyPages {
     return this.#pages;
   }
 
-  /** Pages of runs of which nothing was asked for yet. */
+  /** Pages of runs of which nothing was sent yet. */
   get left(): number {
     return this.#left;
   }
@@ -49,6 +52,17 @@ export class LazyPages {
     this.#left += data.length / PAGE;
   }
 
+  /** All pages once, in pieces. */
+  *pieces(): Generator<{ pid: number; first: number; data: Buffer }, void> {
+    for (const [pid, runs] of this.#runs)
+      for (const run of runs) {
+        const { first, data } = run;
+        this.#mark(run);
+        for (let at = 0; at < data.length; at += PIECE * PAGE)
+          yield { pid, first: first + at / PAGE, data: data.subarray(at, at + PIECE * PAGE) };
+      }
+  }
+
   /** Up to `count` pages from page `first` on, as far as they are one piece; empty: there is no such page. */
   take(pid: number, first: number, count: number): Buffer[] {
     const runs = this.#runs.get(pid) ?? [];
@@ -59,11 +73,15 @@ export class LazyPages {
       if (!run || page < run.first || page >= endOf(run)) break;
       const end = Math.min(endOf(run), first + count);
       parts.push(run.data.subarray((page - run.first) * PAGE, (end - run.first) * PAGE));
-      if (!this.#asked.has(run)) this.#left -= run.data.length / PAGE;
-      this.#asked.add(run);
+      this.#mark(run);
       page = end;
     }
     return parts;
+  }
+
+  #mark(run: Run): void {
+    if (!this.#sent.has(run)) this.#left -= run.data.length / PAGE;
+    this.#sent.add(run);
   }
 }
 
@@ -94,6 +112,24 @@ export async function serveLazyPages(daemon: Duplex, pages: LazyPages): Promise<
       throw new PageStreamError('server', 'the connection was lost');
     });
   };
+  const pieces = pages.pieces();
+  let [allowed, isPushing] = [0, false];
+  /** Between the pieces what was asked for has its turn. */
+  const push = async () => {
+    isPushing = true;
+    while (allowed > 0) {
+      const { value: piece } = pieces.next();
+      if (!piece) break;
+      const { pid, first, data } = piece;
+      const count = data.length / PAGE;
+      allowed -= count;
+      sums.pages += count;
+      const flags = PageFlags.present | PageFlags.lazy;
+      const header = { command: PageCommand.addFlags, flags, first, pages: count, id: BigInt(pid) };
+      await send(encodeHeader(header), data);
+    }
+    isPushing = false;
+  };
   for (;;) {
     const bytes = await commands.read(COMMAND).catch(() => undefined);
     if (!bytes) throw new PageStreamError('server', 'the connection was lost');
@@ -101,6 +137,12 @@ export async function serveLazyPages(daemon: Duplex, pages: LazyPages): Promise<
     if (command === PageCommand.close || command === PageCommand.forceClose) {
       await send(Buffer.alloc(4));
       return { ...sums, left: pages.left };
+    }
+    if (command === PageCommand.push) {
+      allowed += count;
+      // That the connection is lost shows where commands are read.
+      if (!isPushing) void push().catch(() => {});
+      continue;
     }
     if (command !== PageCommand.get)
       throw new PageStreamError('server', `the lazy pages daemon sent the unknown command ${command}`);

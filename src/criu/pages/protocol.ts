@@ -14,6 +14,8 @@ export const PageCommand = {
   parent: 5,
   addFlags: 6,
   get: 7,
+  /** Ours, not CRIU's: so many pages may come unasked. */
+  push: 0x4000,
   close: 0x1023,
   forceClose: 0x1024,
 } as const;

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CriuLog, firstCriuError } from '../../criu/log.js';
+import { relayLazyPages } from '../../criu/pages/index.js';
 import { closeFd, PidFd } from '../../sys/index.js';
 import { livingTasks } from '../journal.js';
 import { start } from '../run.js';
@@ -67,8 +68,9 @@ export class LazyDaemon {
     const ready = await Promise.race([once(status, 'data').then(() => true), exited.then(() => false)]);
     if (!ready) throw new Error((await reason) ?? 'the lazy pages daemon ended at once');
     status.destroy();
-    pages.pipe(socket);
-    socket.pipe(pages);
+    void relayLazyPages(socket, pages)
+      .catch(() => socket.destroy())
+      .finally(() => pages.end());
     const daemon = new LazyDaemon(child, reason);
     pages.once('close', () => {
       socket.destroy();
