@@ -21,6 +21,13 @@ interface Wanted {
   pages: number;
 }
 
+export interface RelayOptions {
+  /** Pages that may lie here and be on their way together. */
+  window?: number;
+  /** Nothing comes unasked before: in a freeze it would be in the way of what has to come. */
+  begin?: Promise<void>;
+}
+
 /** Pages of one process by their numbers, and the numbers of those that the daemon has got. */
 class Shelf {
   readonly pages = new Map<number, Buffer>();
@@ -34,7 +41,11 @@ class Shelf {
  *
  * Resolves when one of the two has ended its side, the last answer included.
  */
-export async function relayLazyPages(daemon: Duplex, source: Duplex, window = WINDOW): Promise<void> {
+export async function relayLazyPages(
+  daemon: Duplex,
+  source: Duplex,
+  { window = WINDOW, begin = Promise.resolve() }: RelayOptions = {},
+): Promise<void> {
   const shelves = new Map<bigint, Shelf>();
   const shelfOf = (id: bigint) => {
     const shelf = shelves.get(id) ?? new Shelf();
@@ -46,7 +57,9 @@ export async function relayLazyPages(daemon: Duplex, source: Duplex, window = WI
   let [kept, due] = [0, 0];
 
   /** Told in quarters of the window: a word for each page would be dear. */
+  let begun = false;
   const invite = async () => {
+    if (!begun) return;
     const more = window - kept - due;
     if (more < window / 4) return;
     due += more;
@@ -121,6 +134,10 @@ export async function relayLazyPages(daemon: Duplex, source: Duplex, window = WI
     }
   };
 
-  await invite();
-  await Promise.race([fromDaemon(), fromSource()]);
+  const beginning = begin.then(async () => {
+    begun = true;
+    await invite();
+    await new Promise(() => {});
+  });
+  await Promise.race([fromDaemon(), fromSource(), beginning]);
 }

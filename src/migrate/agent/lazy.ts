@@ -34,6 +34,8 @@ export class LazyDaemon {
   private constructor(
     private readonly child: ChildProcess,
     exited: Promise<string | undefined>,
+    /** The processes run: memory comes without being asked for from now on. */
+    readonly hurry: () => void,
   ) {
     this.ended = exited.then(async (problem) => {
       this.#over = true;
@@ -68,10 +70,14 @@ export class LazyDaemon {
     const ready = await Promise.race([once(status, 'data').then(() => true), exited.then(() => false)]);
     if (!ready) throw new Error((await reason) ?? 'the lazy pages daemon ended at once');
     status.destroy();
-    void relayLazyPages(socket, pages)
+    let hurry = () => {};
+    const begin = new Promise<void>((resolve) => {
+      hurry = resolve;
+    });
+    void relayLazyPages(socket, pages, { begin })
       .catch(() => socket.destroy())
       .finally(() => pages.end());
-    const daemon = new LazyDaemon(child, reason);
+    const daemon = new LazyDaemon(child, reason, hurry);
     pages.once('close', () => {
       socket.destroy();
       // One that still waits for a restore does not see it.

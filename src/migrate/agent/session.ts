@@ -187,6 +187,7 @@ export class AgentSession {
       const unlocking = await this.#finishNow('unlocking TCP');
       const result = await resumeTree(pids, stopped);
       this.#resumed = true;
+      this.#data?.lazy?.hurry();
       await this.#journal?.mark({ phase: 'resume', resumed: true });
       return { ...result, warnings: [...unlocking, ...result.warnings] };
     },

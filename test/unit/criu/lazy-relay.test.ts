@@ -61,7 +61,7 @@ class Daemon {
 function start(window?: number) {
   const [theirs, ours] = pair();
   const [source, engine] = pair();
-  const relayed = relayLazyPages(ours, source, window);
+  const relayed = relayLazyPages(ours, source, window === undefined ? {} : { window });
   return { daemon: new Daemon(theirs), relayed, served: serveLazyPages(engine, memory()), stream: theirs };
 }
 
@@ -130,6 +130,25 @@ describe('pages that come later', () => {
     await sleep(50);
     expect(came).toBeGreaterThanOrEqual(20 * PAGE);
     expect(came).toBeLessThan(40 * PAGE);
+  });
+
+  it('come only when asked for before the beginning', async () => {
+    const [theirs, ours] = pair();
+    const [source, engine] = pair();
+    let resolve = () => {};
+    const begin = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const relayed = relayLazyPages(ours, source, { begin });
+    const said = new ExactReader(engine);
+    const next = said.read(COMMAND);
+    const daemon = new Daemon(theirs);
+    daemon.ask(7, 10, 1);
+    expect(parseHeader((await next) as Buffer).command).toBe(PageCommand.get);
+    resolve();
+    expect(parseHeader((await said.read(COMMAND)) as Buffer).command).toBe(PageCommand.push);
+    engine.end();
+    await relayed;
   });
 
   it('end with the source', async () => {
