@@ -23,7 +23,7 @@ const HELP = `Checks the model of stop, pause and resume with Spin, and that its
   --list          names the cases
   --json          one JSON object for all
 
-Example: npm run prove -- --trace 'both addresses change at once'
+Example: npm run prove -- --trace 'all greetings are lost, known later'
 Exit status: 0 all as expected; 1 a property fails, or a mutant or a limit does not; 2 usage, no Spin.
 `;
 

@@ -7,7 +7,16 @@
 // full: not in --quick.
 
 /** The properties, by the name of the bit that test/proof/*.pml asserts. */
-export const properties = ['lost', 'duplicated', 'stuck', 'hijacked', 'impatient'];
+export const properties = [
+  'lost',
+  'duplicated',
+  'stuck',
+  'hijacked',
+  'impatient',
+  'alien',
+  'deceived',
+  'disturbed',
+];
 
 const ONE = { MSGS0: 1, MSGS1: 0, MOVES0: 0, MOVES1: 1 };
 const BOTH = { ...ONE, MOVES0: 1 };
@@ -18,11 +27,20 @@ const CHAIN = { ...TWICE, FLOAT1: 0 };
 const FORGER = { ...ONE, FLOAT1: 0, FORGE: 1 };
 const SEES = { ...FORGER, FORGER_SEES: 1 };
 
+const UNKNOWN = { GREETINGS: 1, RESERVE: 1, MSGS0: 1, MSGS1: 0, NET: 3 };
+const LATE = { ...UNKNOWN, MOVES0: 0, LOSS: 3, DUP: 0, EARLY: 0 };
+const ELSEWHERE = { ...UNKNOWN, MOVES0: 0, FLOAT1: 0, DUP: 0 };
+const STOCK = { ...UNKNOWN, STOCK0: 1, MOVES0: 0 };
+const STOCK_LOSS = { ...STOCK, MSGS0: 2, DUP: 0, EARLY: 0 };
+const STOCK_FORGER = { ...STOCK, LOSS: 0, FORGE: 1 };
+/** As many losses as there are greetings after RESUME. */
+const ALL_LOST = { ...LATE, LOSS: 2, ALL: 2 };
+
 const full = { full: true };
 const model = (name, macros, more = {}) => ({ kind: 'model', name, macros, ...more });
-const mutant = (macro, fails, macros) => ({
+const mutant = (macro, fails, macros, where = '') => ({
   kind: 'mutant',
-  name: macro,
+  name: macro + where,
   fails,
   macros: { ...macros, [macro]: 1 },
 });
@@ -63,6 +81,30 @@ export const cases = [
   model('a forger who sees nothing', { ...FORGER, DUP: 0 }),
   model('with a key, a forger who sees', { ...SEES, KEY: 1, EARLY: 0 }),
 
+  model('unknown peers, both move and send', { ...UNKNOWN, MSGS1: 1, DUP: 0, EARLY: 0 }, full),
+  model('a stock peer, chain of 2', { ...STOCK, MSGS0: 2, MOVES1: 2 }, full),
+  model('unknown peers, chain of 2, address changes', { ...ELSEWHERE, MOVES1: 2 }, full),
+  model('unknown peers, the receiver moves', { ...UNKNOWN, MOVES0: 0, RESERVE: 0 }, full),
+  model(
+    'unknown peers, a forger who sees nothing',
+    { ...ELSEWHERE, EARLY: 0, FORGE: 1, FORGES_GREETINGS: 1 },
+    full,
+  ),
+  model('unknown peers, both addresses change', { ...UNKNOWN, ...CHANGED, DUP: 0, EARLY: 0 }, full),
+  model('unknown peers, one address changes', { ...UNKNOWN, FLOAT0: 0, DUP: 0, EARLY: 0 }, full),
+  model('unknown peers, chain of 2, 2 losses', { ...LATE, MOVES1: 2, LOSS: 2 }),
+  model('unknown peers, both move', { ...UNKNOWN, DUP: 0, EARLY: 0 }),
+  model('unknown peers, 3 losses', LATE),
+  model('known peers, all greetings are lost', { ...ALL_LOST, GREETINGS: 0 }),
+  model('a stock peer, both send', { ...STOCK, MSGS1: 1 }),
+  model('a stock peer, a forger who sees nothing', STOCK_FORGER),
+  model('a stock peer, with a key, a forger who sees', {
+    ...STOCK_FORGER,
+    KEY: 1,
+    FORGER_SEES: 1,
+    FORGES_GREETINGS: 1,
+  }),
+
   mutant('MUT_STALE_RESUME', 'stuck', CHAIN),
   mutant('MUT_STALE_NAK', 'stuck', ONE),
   mutant('MUT_STOPPED_TAKES_RESUME', 'stuck', { ...BOTH, FLOAT0: 0 }),
@@ -86,6 +128,31 @@ export const cases = [
   mutant('MUT_RESUMED_UNCHECKED', 'stuck', { ...FORGER, DUP: 0 }),
   mutant('MUT_NO_FORWARD', 'stuck', { ...BOTH, ...CHANGED, LOSS: 0, DUP: 0, EARLY: 0 }),
   mutant('MUT_NO_TAG_CHECK', 'hijacked', { ...SEES, KEY: 1 }),
+  mutant('MUT_RESUME_TO_ALL', 'alien', STOCK),
+  mutant('MUT_NEVER_WITHOUT', 'stuck', { ...STOCK, MSGS0: 0, MSGS1: 1 }),
+  mutant('MUT_NAK_PSN', 'lost', STOCK_LOSS),
+  mutant('MUT_RESERVED_PSN', 'lost', STOCK_LOSS),
+  mutant('MUT_GREETING_PSN', 'disturbed', STOCK),
+  mutant('MUT_ANY_NONCE', 'deceived', STOCK_FORGER),
+  mutant(
+    'MUT_NO_TAG_CHECK',
+    'deceived',
+    { ...STOCK_FORGER, KEY: 1, FORGER_SEES: 1, FORGES_NO_RESUME: 1 },
+    ', a stock peer',
+  ),
+  mutant('MUT_NEVER_LATE', 'stuck', LATE),
+  mutant('MUT_NO_MORE_GREETINGS', 'stuck', LATE),
+  mutant('MUT_AWARE_NOT_DUMPED', 'stuck', { ...ALL_LOST, GREETINGS: 0 }),
+  mutant('MUT_ASKED_ELSEWHERE', 'stuck', ELSEWHERE),
 
   limit('a forger who sees PSNs, no key', 'hijacked', SEES),
+  limit('a stock peer, a forger who sees, no key', 'deceived', {
+    ...STOCK_FORGER,
+    FORGER_SEES: 1,
+    FORGES_NO_RESUME: 1,
+  }),
+  limit('a stock peer, a forged greeting, no key', 'alien', { ...STOCK_FORGER, FORGES_GREETINGS: 1 }),
+  limit('a stock peer, the address changes', 'alien', { ...STOCK, FLOAT1: 0 }),
+  limit('all greetings are lost', 'stuck', ALL_LOST),
+  limit('all greetings are lost, known later', 'stuck', { ...ALL_LOST, ONLY_KNOWN: 1 }),
 ];

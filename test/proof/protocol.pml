@@ -43,12 +43,27 @@ inline rxe_migr_stop_qp(e)
 	qp[e].epoch++;
 	printf("end %d at address %d: STOP, epoch %d\n", e, addr[e], qp[e].epoch);
 	qp[e].flags = (qp[e].flags & PAUSED) | STOPPED;
+	qp[e].unsaid = 0;
+	qp[e].greetings = 0;
 	forget_news(e)	/* news_work finds it stopped */
 }
 
-inline rxe_migr_resume_work(e)
+inline rxe_migr_say_resume(e)
 {
 	put(PKT(RESUME, 1 - (e), qp[e].dgid, addr[e], qp[e].comp_psn, qp[e].epoch, qp[e].resp_psn))
+}
+
+/* unsaid is set. That an end which learns late does this at once: its timer may fire at any time. */
+inline rxe_migr_resume_work(e)
+{
+	if
+	:: qp[e].aware && !(qp[e].flags & RESUMING) -> rxe_migr_resume_late(e)
+	:: else
+	fi;
+	if
+	:: SAYS_RESUME(e) -> rxe_migr_say_resume(e)
+	:: else -> rxe_migr_resume_unaware(e)
+	fi
 }
 
 inline rxe_migr_resume_qp(e)
@@ -56,6 +71,7 @@ inline rxe_migr_resume_qp(e)
 	printf("end %d at address %d: RESUME, epoch %d\n", e, addr[e], qp[e].epoch);
 	rxe_migr_rewind(e);
 	qp[e].flags = (qp[e].flags & PAUSED) | RESUMING;
+	qp[e].unsaid = 1;
 	rxe_migr_resume_work(e)
 }
 
@@ -92,6 +108,7 @@ inline rxe_migr_news_work(e)
 #endif
 		hijacked = qp[e].dgid == ATTACKER;
 		assert(!hijacked);
+		rxe_migr_learn(e);
 		if
 		:: qp[e].peer_epoch != qp[e].news_epoch || qp[e].flags & PAUSED ->
 			qp[e].peer_epoch = qp[e].news_epoch;
@@ -129,12 +146,20 @@ inline rxe_migr_news_work(e)
 
 /* ---- rxe_migrate_wire.c; o_ is the end that receives ---- */
 
+#ifdef MUT_NAK_ANY_PSN
+#define NAK_ANSWERS	1
+#else
+#define NAK_ANSWERS	(PSN_GE(P_PSN, qp[o_].comp_psn) && !PSN_GE(P_PSN, qp[o_].req_psn))
+#endif
+
 inline rxe_migr_rcv_nak()
 {
 	if
-#ifndef MUT_NAK_ANY_PSN
-	:: !PSN_GE(P_PSN, qp[o_].comp_psn) || PSN_GE(P_PSN, qp[o_].req_psn)
-#endif
+	:: NAK_ANSWERS -> rxe_migr_learn(o_)
+	:: else
+	fi;
+	if
+	:: !NAK_ANSWERS
 #ifndef MUT_STALE_NAK
 	:: P_VAL <= qp[o_].peer_epoch
 #endif
@@ -189,6 +214,8 @@ inline rcv_resumed()
 	if
 	:: qp[o_].flags & RESUMING && RESUMED_IS_OURS && RESUMED_IS_PEERS ->
 		qp[o_].flags = qp[o_].flags & ~RESUMING;
+		qp[o_].unsaid = 0;
+		qp[o_].greetings = 0;
 		printf("  end %d: RESUMING is over\n", o_)
 	:: else
 	fi
@@ -200,6 +227,19 @@ inline answer(type, psn, val)
 {
 	put(PKT(type, 1 - (o_), qp[o_].dgid, addr[o_], psn, val, 0))
 }
+
+/* To a stock peer everything before it is acknowledged. */
+#define EARLIER(psn, e)	(PSN_GE(qp[e].resp_psn, psn) -> psn : qp[e].resp_psn)
+#ifdef MUT_NAK_PSN
+#define NAK_PSN		P_PSN
+#else
+#define NAK_PSN		EARLIER(P_PSN, o_)
+#endif
+#ifdef MUT_RESERVED_PSN
+#define RESERVED_PSN	P_PSN
+#else
+#define RESERVED_PSN	EARLIER(P_PSN, o_)
+#endif
 
 #ifdef MUT_STOPPED_ANSWERS
 #define CLOSED	0
@@ -215,7 +255,7 @@ inline answer(type, psn, val)
 inline responder()
 {
 	if
-	:: CLOSED -> psn_ = P_PSN; answer(NAK_STOPPED, psn_, qp[o_].epoch)
+	:: CLOSED -> psn_ = NAK_PSN; answer(NAK_STOPPED, psn_, qp[o_].epoch)
 	:: !CLOSED && EXPECTED ->
 		duplicated = duplicated || P_VAL < app[o_].delivered;
 		assert(!duplicated);
@@ -248,9 +288,6 @@ inline completer()
 	fi
 }
 
-/* check_addr(), from which Resume and Resumed are exempt */
-#define ADDRESS_OK	(P_SADDR == qp[o_].dgid)
-
 /* rxe_migr_tag_ok() */
 #if defined(KEY) && !defined(MUT_NO_TAG_CHECK)
 #define FORGERY	P_NO_TAG
@@ -258,16 +295,36 @@ inline completer()
 #define FORGERY	0
 #endif
 
+/* Where an end is not; o_ has been there, or will be. */
+#define AWAY	(!PRESENT(o_) || P_DADDR != addr[o_])
+/* rxe_migr_no_qp(), in whose place a Resume is sent on below */
+#define RESERVED	(RESERVE && AWAY && (P_TYPE == REQUEST || P_TYPE == HELLO))
+
+inline rxe_migr_no_qp()
+{
+	if
+	:: P_TYPE == REQUEST && ADDRESS_OK ->
+		psn_ = RESERVED_PSN;
+		put(PKT(NAK_STOPPED, 1 - (o_), P_SADDR, P_DADDR, psn_, qp[o_].epoch, 0));
+		psn_ = 0
+	:: P_TYPE == HELLO && ADDRESS_OK ->
+		put(PKT(AWARE, 1 - (o_), P_SADDR, P_DADDR, 0, P_VAL, 0))
+	:: else
+	fi
+}
+
 inline receive()
 {
 	o_ = P_TO;
 	if
 	:: FORGERY
+	:: !FORGERY && RESERVED -> rxe_migr_no_qp()
+	:: !FORGERY && STOCK(o_) -> stock()
 #ifdef MUT_NO_FORWARD
-	:: !FORGERY && (!PRESENT(o_) || P_DADDR != addr[o_])
+	:: !FORGERY && !RESERVED && !STOCK(o_) && AWAY
 #else
 	/* rxe_migr_forward(): the host that a process has left sends a Resume after it. */
-	:: !FORGERY && (!PRESENT(o_) || (P_DADDR != addr[o_] && P_TYPE != RESUME))
+	:: !FORGERY && !RESERVED && !STOCK(o_) && (!PRESENT(o_) || (AWAY && P_TYPE != RESUME))
 #endif
 	:: else ->
 		if
@@ -276,6 +333,8 @@ inline receive()
 		:: P_TYPE == REQUEST && ADDRESS_OK -> responder()
 		:: P_TYPE == ACK && ADDRESS_OK -> completer()
 		:: P_TYPE == NAK_STOPPED && ADDRESS_OK -> rxe_migr_rcv_nak()
+		:: P_TYPE == HELLO && ADDRESS_OK -> rxe_migr_rcv_greeting()
+		:: P_TYPE == AWARE -> rxe_migr_rcv_aware()
 		:: else
 		fi
 	fi;

@@ -7,6 +7,7 @@
  * interleaving of them is searched.
  */
 #include "types.pml"
+#include "greetings.pml"
 #include "protocol.pml"
 
 /* ---- the mover ---- */
@@ -25,6 +26,7 @@ inline leave(e)
 	app[e].delivered = image_app[e].delivered;
 	app[e].completed = image_app[e].completed;
 	copy_qp(qp[e], image_qp[e]);
+	qp[e].nonce = 0;
 	forget_news(e);
 	clear_image(e);
 	check_lost(e);
@@ -33,6 +35,13 @@ inline leave(e)
 
 inline restore(e)
 {
+#ifdef MUT_AWARE_NOT_DUMPED
+	qp[e].aware = 0;
+#endif
+#ifndef MUT_ASKED_ELSEWHERE
+	/* to another address only an aware peer can follow: no other is asked */
+	qp[e].aware = qp[e].aware || !FLOATS(e);
+#endif
 #ifdef MUT_NAK_NOT_DUMPED
 	qp[e].nak_epoch = 0;
 #endif
@@ -54,7 +63,7 @@ inline restore(e)
 
 #define TIMER_DUE(e)	((RUNNING(e) && stage[e] == HERE && qp[e].req_psn != qp[e].comp_psn && \
 			  !qp[e].need_retry) || \
-			 (RESUME_REPEATS && qp[e].flags & RESUMING && ROOM))
+			 (RESUME_REPEATS && qp[e].unsaid && ROOM))
 #ifdef MUT_RESUME_ONCE
 #define RESUME_REPEATS	0
 #else
@@ -68,7 +77,7 @@ inline fire(e)
 	:: else
 	fi;
 	if
-	:: RESUME_REPEATS && qp[e].flags & RESUMING -> rxe_migr_resume_work(e)
+	:: RESUME_REPEATS && qp[e].unsaid && ROOM -> rxe_migr_resume_work(e)
 	:: else
 	fi
 }
@@ -84,6 +93,8 @@ inline fire(e)
 	:: early < EARLY && TIMER_DUE(e) -> d_step { early++; rounds = 0; fire(e) } \
 	:: stage[e] == HERE && moves[e] > 0 -> \
 		d_step { moves[e]--; rounds = 0; rxe_migr_stop_qp(e); dump(e); stage[e] = DUMPED } \
+	:: GREETINGS && asks[e] > 0 && stage[e] <= DUMPED && !qp[e].aware && ROOM && !STOCK(e) -> \
+		d_step { asks[e]--; rounds = 0; printf("end %d: GREET or STOP\n", e); rxe_migr_greet(e) } \
 	:: stage[e] == DUMPED -> \
 		d_step { leave(e); stage[e] = GONE } \
 	:: stage[e] == GONE -> \
@@ -107,25 +118,33 @@ inline fire(e)
 		d_step { dups++; rounds = 0; psn_ = n; printf("the network repeats\n"); put(net[psn_]); psn_ = 0 }
 
 #define FORGED(pkt)	d_step { forged++; rounds = 0; printf("a forger sends\n"); put(NO_TAG | (pkt)) }
+#define MAY_FORGE(e)	(forged < FORGE && ROOM && !STOCK(e))
 #define WRONG(psn)	(((psn) + PSN_MOD / 2) & PSN_MASK)
 /* Knows addresses, QPNs and epochs, and spoofs its address, but sees no packet of the connection. */
 #define BLIND(e) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) -> \
 		FORGED(PKT(RESUME, e, addr[e], ATTACKER, WRONG(qp[e].resp_psn), qp[e].peer_epoch, WRONG(qp[e].comp_psn))) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) -> \
 		FORGED(PKT(RESUME, e, addr[e], ATTACKER, WRONG(qp[e].resp_psn), qp[e].peer_epoch + 1, WRONG(qp[e].comp_psn))) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) -> \
 		FORGED(PKT(NAK_STOPPED, e, addr[e], qp[e].dgid, WRONG(qp[e].comp_psn), qp[e].peer_epoch + 1, 0)) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) -> \
 		FORGED(PKT(RESUMED, e, addr[e], qp[e].dgid, WRONG(qp[e].resp_psn), qp[e].epoch, WRONG(qp[e].comp_psn)))
 /* Sees the connection's packets. What he saw he can send again, too: that is a repeat (DUP). */
 #define SEES(e) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) && !FORGES_NO_RESUME -> \
 		FORGED(PKT(RESUME, e, addr[e], ATTACKER, qp[e].resp_psn, qp[e].peer_epoch + 1, qp[e].comp_psn)) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) -> \
 		FORGED(PKT(NAK_STOPPED, e, addr[e], qp[e].dgid, qp[e].comp_psn, qp[e].peer_epoch + 1, 0)) \
-	:: forged < FORGE && ROOM -> \
+	:: MAY_FORGE(e) -> \
 		FORGED(PKT(RESUMED, e, addr[e], qp[e].dgid, qp[e].resp_psn, qp[e].epoch, qp[e].comp_psn))
+
+/* Whether an end that waits is worth a fault: for one case, only where both know each other. */
+#ifdef ONLY_KNOWN
+#define MATTERS	(qp[0].aware && qp[1].aware)
+#else
+#define MATTERS	1
+#endif
 
 init {
 	d_step {
@@ -133,7 +152,9 @@ init {
 		qp[1].req_psn = PSN_START; qp[1].comp_psn = PSN_START; qp[1].resp_psn = PSN_START;
 		addr[0] = 0; addr[1] = 1;
 		qp[0].dgid = 1; qp[1].dgid = 0;
-		moves[0] = MOVES0; moves[1] = MOVES1
+		moves[0] = MOVES0; moves[1] = MOVES1;
+		asks[0] = ASK; asks[1] = ASK;
+		qp[0].aware = !GREETINGS; qp[1].aware = !GREETINGS
 	}
 	do
 	END(0)
@@ -146,18 +167,30 @@ init {
 #ifdef FORGER_SEES
 	SEES(0)
 	SEES(1)
+#if GREETINGS
+	FORGED_ANSWER(0, qp[0].nonce)
+	FORGED_ANSWER(1, qp[1].nonce)
+#endif
 #else
 	BLIND(0)
 	BLIND(1)
+#if GREETINGS
+	FORGED_ANSWER(0, GUESS)
+	FORGED_ANSWER(1, GUESS)
+#endif
+#endif
+#ifdef FORGES_GREETINGS
+	FORGED_GREETING(0)
+	FORGED_GREETING(1)
 #endif
 #endif
 	/* Timers are slow: once nothing else can happen, all that are due fire. */
 	:: QUIET && !(DONE(0) && DONE(1)) ->
 		d_step {
 			printf("nothing is under way: the timers fire\n");
-			stuck = rounds == ROUNDS;
+			stuck = rounds == ROUNDS && MATTERS;
 			assert(!stuck);
-			rounds++;
+			rounds = (rounds < ROUNDS -> rounds + 1 : rounds);
 			fire(0);
 			fire(1)
 		}

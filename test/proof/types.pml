@@ -36,8 +36,26 @@
 #ifndef FORGE
 #define FORGE	0	/* packets that a forger sends */
 #endif
+#ifndef STOCK0
+#define STOCK0	0	/* end 0 knows nothing of all this; it stays where it is */
+#endif
+#ifndef GREETINGS
+#define GREETINGS 0	/* 1: neither end knows yet what its peer is */
+#endif
+#ifndef ASK
+#define ASK	1	/* greetings of GREET and STOP, for each end */
+#endif
+#ifndef ALL
+#define ALL	4	/* RXE_MIGR_GREETINGS_ALL */
+#endif
+#ifndef RESERVE
+#define RESERVE	0	/* 1: a reservation answers for an end that is away */
+#endif
+#ifndef FORGES_NO_RESUME
+#define FORGES_NO_RESUME 0	/* 1: he leaves Resume alone */
+#endif
 #ifndef ROUNDS
-#define ROUNDS	4	/* of timers that both ends get to settle without a loss */
+#define ROUNDS	(4 + 2 * GREETINGS)	/* of timers that both ends get to settle without a loss */
 #endif
 #ifndef NET
 #define NET	4	/* packets under way; they overtake each other freely */
@@ -66,9 +84,9 @@
 #define ATTACKER	4	/* its address; ends use 0..3 */
 
 /* Packet types */
-mtype = { RESUMED, RESUME, NAK_STOPPED, ACK, REQUEST };	/* 5, 4, 3, 2, 1 */
+mtype = { HELLO, AWARE, RESUMED, RESUME, NAK_STOPPED, ACK, REQUEST };	/* 7 to 1 */
 
-/* psn: of the request, or comp_psn; val: message or epoch; rpsn: resp_psn */
+/* psn: of the request, or comp_psn; val: message, epoch or nonce; rpsn: resp_psn */
 #define PKT(type, to, daddr, saddr, psn, val, rpsn) \
 	(((type) << 18) | ((to) << 17) | ((daddr) << 14) | ((saddr) << 11) | \
 	 ((psn) << 7) | ((val) << 4) | (rpsn))
@@ -91,6 +109,10 @@ typedef qp_t {
 	byte dgid;		/* the address vector's */
 	bit news_pending;
 	byte news_epoch, news_comp_psn, news_resp_psn, news_saddr;
+	bit aware;
+	bit unsaid;
+	byte greetings;		/* since RESUME; 0 while nothing is unsaid */
+	byte nonce;		/* 0 once it is aware */
 	byte told;		/* no part of the code: highest epoch of a NAK-stopped that it took */
 }
 typedef app_t {
@@ -104,22 +126,27 @@ app_t image_app[2];
 byte addr[2];
 byte stage[2];
 byte moves[2];
+byte asks[2];
+byte nonces[2];		/* that were made up: no two are the same */
 
 int net[NET];		/* a multiset: sorted, so that equal ones are one state */
 byte under_way;
 byte losses, dups, early, forged;
 
 byte rounds;		/* of timers, since the network or a mover did something last */
-bit lost, duplicated, hijacked, impatient, stuck;
+bit lost, duplicated, hijacked, impatient, stuck, alien, deceived, disturbed;
 /* Scratch of the steps, 0 between them. */
 int pkt_;
 byte at_, o_, k_, psn_;
 
 #define MSGS(e)		(e == 0 -> MSGS0 : MSGS1)
+#define STOCK(e)	((e) == 0 && STOCK0)
 #define FLOATS(e)	(e == 0 -> FLOAT0 : FLOAT1)
 #define ROOM		(under_way < NET)
 #define PRESENT(e)	(stage[e] != GONE)
 #define SENT(e)		(SUB(qp[e].req_psn, PSN_START))
+/* check_addr() of o_, from which Resume, Resumed and Aware are exempt */
+#define ADDRESS_OK	(P_SADDR == qp[o_].dgid)
 
 inline put(pkt)
 {
@@ -131,7 +158,7 @@ inline put(pkt)
 	od;
 	net[k_] = pkt_;
 	under_way++;
-	printf("  %e of end %d from address %d to address %d, psn %d, epoch or message %d, resp_psn %d\n",
+	printf("  %e of end %d from address %d to address %d, psn %d, epoch, message or nonce %d, resp_psn %d\n",
 	       P_TYPE, 1 - P_TO, P_SADDR, P_DADDR, P_PSN, P_VAL, P_RPSN);
 	pkt_ = 0; k_ = 0
 }
@@ -170,6 +197,7 @@ inline copy_qp(to, from)
 	to.resp_psn = from.resp_psn;
 	to.need_retry = from.need_retry;
 	to.dgid = from.dgid;
+	to.aware = from.aware;
 	to.told = from.told
 }
 
@@ -184,6 +212,7 @@ inline clear_image(e)
 	image_qp[e].resp_psn = 0;
 	image_qp[e].need_retry = 0;
 	image_qp[e].dgid = 0;
+	image_qp[e].aware = 0;
 	image_qp[e].told = 0;
 	image_app[e].delivered = 0;
 	image_app[e].completed = 0
