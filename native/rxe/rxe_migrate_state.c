@@ -244,9 +244,10 @@ static void rxe_migr_resume_late(struct rxe_qp *qp)
 /*
  * A peer that does not know Resume is not told: what was lost in the stop it
  * sends again by itself, and so does this end. It is greeted for some time
- * yet. Holds migr.mutex.
+ * yet, and told whenever it turns out to be aware: it may be paused. Holds
+ * migr.mutex. Returns whether there is more to do.
  */
-static void rxe_migr_resume_unaware(struct rxe_qp *qp)
+static bool rxe_migr_resume_unaware(struct rxe_qp *qp)
 {
 	if (qp->migr.greetings++ >= RXE_MIGR_GREETINGS && qp->migr.flags & ROAM_RXE_RESUMING) {
 		rxe_migr_freeze(qp);
@@ -254,9 +255,9 @@ static void rxe_migr_resume_unaware(struct rxe_qp *qp)
 		rxe_migr_thaw(qp);
 	}
 	if (qp->migr.greetings > RXE_MIGR_GREETINGS_ALL)
-		qp->migr.unsaid = false;
-	else
-		rxe_migr_greet(qp);
+		return false;
+	rxe_migr_greet(qp);
+	return true;
 }
 
 /*
@@ -268,6 +269,7 @@ void rxe_migr_resume_work(struct work_struct *work)
 	struct rxe_qp *qp = container_of(to_delayed_work(work), struct rxe_qp,
 					 migr.resume_work);
 	unsigned long delay;
+	bool more = true;
 
 	/* A stop holds the mutex while it waits for this work. */
 	if (!mutex_trylock(&qp->migr.mutex)) {
@@ -290,8 +292,11 @@ void rxe_migr_resume_work(struct work_struct *work)
 		if (READ_ONCE(qp->migr.aware))
 			rxe_migr_send_resume(qp, RXE_MIGR_RESUME, qp->migr.epoch);
 		else
-			rxe_migr_resume_unaware(qp);
+			more = rxe_migr_resume_unaware(qp);
 	}
+	/* who learns of an aware peer after that queues it again */
+	if (!more)
+		goto out;
 
 	delay = RXE_MIGR_RESUME_FIRST << min(qp->migr.resume_tries++, 10U);
 	queue_delayed_work(RXE_MIGR_WQ, &qp->migr.resume_work,

@@ -95,6 +95,7 @@ export const cases = [
   model('unknown peers, chain of 2, 2 losses', { ...LATE, MOVES1: 2, LOSS: 2 }),
   model('unknown peers, both move', { ...UNKNOWN, DUP: 0, EARLY: 0 }),
   model('unknown peers, 3 losses', LATE),
+  model('all greetings are lost, known later', { ...ALL_LOST, ONLY_KNOWN: 1 }),
   model('known peers, all greetings are lost', { ...ALL_LOST, GREETINGS: 0 }),
   model('a stock peer, both send', { ...STOCK, MSGS1: 1 }),
   model('a stock peer, a forger who sees nothing', STOCK_FORGER),
@@ -141,6 +142,7 @@ export const cases = [
     ', a stock peer',
   ),
   mutant('MUT_NEVER_LATE', 'stuck', LATE),
+  mutant('MUT_SILENCE_SETTLES', 'stuck', { ...ALL_LOST, ONLY_KNOWN: 1 }),
   mutant('MUT_NO_MORE_GREETINGS', 'stuck', LATE),
   mutant('MUT_AWARE_NOT_DUMPED', 'stuck', { ...ALL_LOST, GREETINGS: 0 }),
   mutant('MUT_ASKED_ELSEWHERE', 'stuck', ELSEWHERE),
@@ -154,5 +156,4 @@ export const cases = [
   limit('a stock peer, a forged greeting, no key', 'alien', { ...STOCK_FORGER, FORGES_GREETINGS: 1 }),
   limit('a stock peer, the address changes', 'alien', { ...STOCK, FLOAT1: 0 }),
   limit('all greetings are lost', 'stuck', ALL_LOST),
-  limit('all greetings are lost, known later', 'stuck', { ...ALL_LOST, ONLY_KNOWN: 1 }),
 ];

@@ -62,11 +62,19 @@ inline rxe_migr_resume_late(e)
 #else
 #define GREETINGS_ALL	ALL
 #endif
+#ifdef MUT_SILENCE_SETTLES
+#define GREETS_NO_MORE(e)	qp[e].unsaid = 0; qp[e].greetings = 0
+#else
+#define GREETS_NO_MORE(e)	skip
+#endif
 #ifdef MUT_NEVER_WITHOUT
 #define GOES_ON(e)	0
 #else
 #define GOES_ON(e)	(qp[e].greetings >= HELD_BACK)
 #endif
+
+/* Nothing is queued any more then, until the end learns that its peer is aware. */
+#define MORE_TO_SAY(e)	(qp[e].unsaid && (qp[e].aware || qp[e].greetings <= GREETINGS_ALL))
 
 inline rxe_migr_resume_unaware(e)
 {
@@ -74,9 +82,12 @@ inline rxe_migr_resume_unaware(e)
 	:: GOES_ON(e) -> qp[e].flags = qp[e].flags & ~RESUMING
 	:: else
 	fi;
-	qp[e].greetings++;
 	if
-	:: qp[e].greetings > GREETINGS_ALL -> qp[e].unsaid = 0; qp[e].greetings = 0
+	:: qp[e].greetings <= GREETINGS_ALL -> qp[e].greetings++
+	:: else
+	fi;
+	if
+	:: qp[e].greetings > GREETINGS_ALL -> GREETS_NO_MORE(e)
 	:: else -> rxe_migr_greet(e)
 	fi
 }

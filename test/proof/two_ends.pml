@@ -63,7 +63,7 @@ inline restore(e)
 
 #define TIMER_DUE(e)	((RUNNING(e) && stage[e] == HERE && qp[e].req_psn != qp[e].comp_psn && \
 			  !qp[e].need_retry) || \
-			 (RESUME_REPEATS && qp[e].unsaid && ROOM))
+			 (RESUME_REPEATS && MORE_TO_SAY(e) && ROOM))
 #ifdef MUT_RESUME_ONCE
 #define RESUME_REPEATS	0
 #else
@@ -77,7 +77,7 @@ inline fire(e)
 	:: else
 	fi;
 	if
-	:: RESUME_REPEATS && qp[e].unsaid && ROOM -> rxe_migr_resume_work(e)
+	:: RESUME_REPEATS && MORE_TO_SAY(e) && ROOM -> rxe_migr_resume_work(e)
 	:: else
 	fi
 }

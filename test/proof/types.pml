@@ -111,7 +111,7 @@ typedef qp_t {
 	byte news_epoch, news_comp_psn, news_resp_psn, news_saddr;
 	bit aware;
 	bit unsaid;
-	byte greetings;		/* since RESUME; 0 while nothing is unsaid */
+	byte greetings;		/* since RESUME */
 	byte nonce;		/* 0 once it is aware */
 	byte told;		/* no part of the code: highest epoch of a NAK-stopped that it took */
 }
