@@ -24,6 +24,7 @@
         "native/sys/digest.cc",
         "native/sys/pidfd.cc",
         "native/sys/seqpacket.cc",
+        "native/sys/tls_stream.cc",
         "native/sys/zstd.cc",
         "native/util/fd_poll.cc",
       ],

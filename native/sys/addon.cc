@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "pidfd.h"
 #include "seqpacket.h"
+#include "tls_stream.h"
 #include "zstd.h"
 
 namespace roam {
@@ -26,6 +27,9 @@ class SysAddon : public Napi::Addon<SysAddon> {
     exports.Set("zstdVersion", Napi::Function::New<ZstdVersion>(env, "zstdVersion"));
     exports.Set("zstdCompress", Napi::Function::New<ZstdCompress>(env, "zstdCompress"));
     exports.Set("zstdDecompress", Napi::Function::New<ZstdDecompress>(env, "zstdDecompress"));
+    exports.Set("canSecure", Napi::Function::New(env, [](const Napi::CallbackInfo &info) {
+                  return Napi::Boolean::New(info.Env(), TlsStream::Available());
+                }, "canSecure"));
     exports.Set("ByteSocket", ByteSocket::Define(env));
     exports.Set("FdPoll", FdPoll::Define(env));
   }

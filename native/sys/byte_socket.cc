@@ -8,11 +8,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <deque>
+#include <memory>
+#include <vector>
 
 #include "../util/arguments.h"
 #include "../util/system_error.h"
 #include "../util/unique_fd.h"
+#include "tls_stream.h"
 
 namespace roam {
 namespace {
@@ -23,7 +27,7 @@ constexpr int kSendBuffer = 1 << 20;
 // Parts that one system call takes.
 constexpr size_t kMostParts = 64;
 
-enum Report { kRead = 0, kWritten = 1 };
+enum Report { kRead = 0, kWritten = 1, kSecured = 2 };
 
 }  // namespace
 
@@ -46,6 +50,14 @@ struct ByteSocket::Handle {
   Part reading = {nullptr, 0};
   size_t least = 0;
   std::deque<Part> writing;
+  // The kernel had no room for all that is to be sent.
+  bool unsent = false;
+  bool ending = false;
+  bool ended = false;
+  // The word of TLS that nothing follows is on its way.
+  bool said = false;
+  std::unique_ptr<TlsStream> tls;
+  bool handshaking = false;
 
   static Handle *From(uv_poll_t *poll) { return static_cast<Handle *>(poll->data); }
 
@@ -86,22 +98,91 @@ struct ByteSocket::Handle {
   }
 
   // 0: `done` is what came, all there will be; EAGAIN: more is to come; else the error.
-  int Fill(Bytes bytes, size_t wanted, size_t *done) const {
+  int Fill(Bytes bytes, size_t wanted, size_t *done) {
     while (*done < bytes.length) {
-      ssize_t got = recv(fd.Get(), bytes.data + *done, bytes.length - *done, MSG_DONTWAIT);
+      size_t got = 0;
+      int err = Receive(bytes.data + *done, bytes.length - *done, &got);
+      if (err == EAGAIN) return *done >= wanted ? 0 : EAGAIN;
+      if (err != 0) return err;
       if (got == 0) return 0;
-      if (got > 0)
-        *done += static_cast<size_t>(got);
-      else if (errno == EAGAIN || errno == EWOULDBLOCK)
-        return *done >= wanted ? 0 : EAGAIN;
-      else if (errno != EINTR)
-        return errno;
+      *done += got;
     }
+    return 0;
+  }
+
+  int Receive(uint8_t *bytes, size_t length, size_t *got) {
+    if (tls) {
+      int err = tls->Read(fd.Get(), bytes, length, got);
+      // An answer to what is not data, which goes when there is room.
+      if (tls->Waits()) unsent = true;
+      return err;
+    }
+    ssize_t came;
+    do came = recv(fd.Get(), bytes, length, MSG_DONTWAIT);
+    while (came < 0 && errno == EINTR);
+    if (came < 0) return errno == EWOULDBLOCK ? EAGAIN : errno;
+    *got = static_cast<size_t>(came);
     return 0;
   }
 
   // 0: nothing waits any more; EAGAIN: something does; else the error.
   int Flush() {
+    int err = tls ? FlushSealed() : FlushPlain();
+    unsent = err == EAGAIN;
+    if (err == 0 && ending && !ended) {
+      ended = true;
+      shutdown(fd.Get(), SHUT_WR);
+    }
+    return err;
+  }
+
+  int FlushSealed() {
+    for (;;) {
+      int err = tls->Send(fd.Get());
+      if (err != 0) return err;
+      if (writing.empty() && (said || !ending)) return 0;
+      while (!writing.empty() && tls->HasRoom()) {
+        err = SealRecord();
+        if (err != 0) return err;
+      }
+      if (!writing.empty() || !ending) continue;
+      tls->SealEnd();
+      said = true;
+    }
+  }
+
+  // Small parts share a record: each costs as much as some KiB.
+  int SealRecord() {
+    Bytes bytes = Memory(writing.front().bytes);
+    size_t from = writing.front().done;
+    if (bytes.length < from) return EFAULT;
+    if (bytes.length - from >= TlsStream::kRecord) {
+      writing.front().done += TlsStream::kRecord;
+      int err = tls->Seal(bytes.data + from, TlsStream::kRecord);
+      if (bytes.length == writing.front().done) Shift();
+      return err;
+    }
+    std::array<uint8_t, TlsStream::kRecord> record;
+    size_t length = 0;
+    while (!writing.empty() && length < record.size()) {
+      Part &part = writing.front();
+      bytes = Memory(part.bytes);
+      if (bytes.length < part.done) return EFAULT;
+      size_t count = std::min(bytes.length - part.done, record.size() - length);
+      if (count > 0) memcpy(record.data() + length, bytes.data + part.done, count);
+      length += count;
+      part.done += count;
+      if (part.done == bytes.length) Shift();
+    }
+    return length == 0 ? 0 : tls->Seal(record.data(), length);
+  }
+
+  void Shift() {
+    napi_delete_reference(env, writing.front().bytes);
+    writing.pop_front();
+  }
+
+  int FlushPlain() {
     while (!writing.empty()) {
       std::array<iovec, kMostParts> parts;
       size_t count = 0;
@@ -121,8 +202,7 @@ struct ByteSocket::Handle {
       size_t left = static_cast<size_t>(sent);
       for (size_t i = 0; i < count && left >= parts[i].iov_len; i++) {
         left -= parts[i].iov_len;
-        napi_delete_reference(env, writing.front().bytes);
-        writing.pop_front();
+        Shift();
       }
       if (left > 0) writing.front().done += left;
     }
@@ -131,7 +211,7 @@ struct ByteSocket::Handle {
 
   // Waits for what is under way, and keeps the object alive as long as something is.
   void Arm() {
-    int events = (reading.bytes != nullptr ? UV_READABLE : 0) | (writing.empty() ? 0 : UV_WRITABLE);
+    int events = (reading.bytes != nullptr || handshaking ? UV_READABLE : 0) | (unsent ? UV_WRITABLE : 0);
     if (events != 0)
       uv_poll_start(&poll, events, OnReport);
     else
@@ -164,8 +244,9 @@ struct ByteSocket::Handle {
     Handle *self = From(poll);
     napi_handle_scope scope;
     if (napi_open_handle_scope(self->env, &scope) != napi_ok) return;
-    int read = EAGAIN, written = EAGAIN;
+    int read = EAGAIN, written = EAGAIN, secured = EAGAIN;
     size_t count = 0;
+    if (self->handshaking) secured = self->Shake();
     if (self->reading.bytes != nullptr) {
       Bytes bytes = self->Memory(self->reading.bytes);
       read = bytes.length < self->reading.done ? EFAULT
@@ -176,27 +257,38 @@ struct ByteSocket::Handle {
         self->reading.bytes = nullptr;
       }
     }
-    if (!self->writing.empty()) {
+    if (self->unsent && !self->handshaking) {
       written = self->Flush();
       if (written != 0 && written != EAGAIN) self->Drop();
     }
     // The owner is kept by this handle scope while JavaScript runs.
     self->Arm();
+    if (secured != EAGAIN) self->Tell(kSecured, secured, 0);
     if (read != EAGAIN) self->Tell(kRead, read, count);
     if (written != EAGAIN) self->Tell(kWritten, written, 0);
     napi_close_handle_scope(self->env, scope);
   }
 
+  int Shake() {
+    int err = tls->Handshake(fd.Get());
+    handshaking = err == EAGAIN;
+    unsent = handshaking && tls->Waits();
+    return err;
+  }
+
   void Drop() {
     for (Part &part : writing) napi_delete_reference(env, part.bytes);
     writing.clear();
+    unsent = false;
   }
 };
 
 Napi::Function ByteSocket::Define(Napi::Env env) {
   return DefineClass(env, "ByteSocket",
                      {InstanceMethod<&ByteSocket::Read>("read"), InstanceMethod<&ByteSocket::Write>("write"),
-                      InstanceMethod<&ByteSocket::Close>("close")});
+                      InstanceMethod<&ByteSocket::End>("end"), InstanceMethod<&ByteSocket::Close>("close"),
+                      InstanceMethod<&ByteSocket::Secure>("secure"), InstanceMethod<&ByteSocket::Problem>("problem"),
+                      InstanceMethod<&ByteSocket::PeerCertificate>("peerCertificate")});
 }
 
 ByteSocket::ByteSocket(const Napi::CallbackInfo &info) : Napi::ObjectWrap<ByteSocket>(info) {
@@ -245,8 +337,10 @@ Napi::Value ByteSocket::Read(const Napi::CallbackInfo &info) {
   size_t least = static_cast<size_t>(IntegerArgument(info, 1, "least", 1, static_cast<int64_t>(bytes.length)));
   if (handle_ == nullptr) throw SystemError(env, "recv", EBADF);
   if (handle_->reading.bytes != nullptr) throw Napi::Error::New(env, "there is a read under way");
+  if (handle_->handshaking) throw Napi::Error::New(env, "there is a handshake under way");
   size_t done = 0;
   int err = handle_->Fill(bytes, least, &done);
+  if (handle_->unsent) handle_->Arm();
   if (err == 0) return Napi::Number::New(env, static_cast<double>(done));
   if (err != EAGAIN) throw SystemError(env, "recv", err);
   napi_ref reference;
@@ -262,6 +356,8 @@ Napi::Value ByteSocket::Write(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   if (info.Length() < 1 || !info[0].IsArray()) throw Napi::TypeError::New(env, "parts must be an array");
   if (handle_ == nullptr) throw SystemError(env, "sendmsg", EBADF);
+  if (handle_->ending) throw SystemError(env, "sendmsg", EPIPE);
+  if (handle_->handshaking) throw Napi::Error::New(env, "there is a handshake under way");
   Napi::Array list = info[0].As<Napi::Array>();
   size_t before = handle_->writing.size();
   for (uint32_t i = 0; i < list.Length(); i++) {
@@ -275,8 +371,20 @@ Napi::Value ByteSocket::Write(const Napi::CallbackInfo &info) {
     }
     handle_->writing.push_back({reference, 0});
   }
+  return Go(env);
+}
+
+Napi::Value ByteSocket::End(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (handle_ == nullptr) throw SystemError(env, "shutdown", EBADF);
+  if (handle_->handshaking) throw Napi::Error::New(env, "there is a handshake under way");
+  handle_->ending = true;
+  return Go(env);
+}
+
+Napi::Value ByteSocket::Go(Napi::Env env) {
   // What was written before goes first, when there is room.
-  int err = before > 0 ? EAGAIN : handle_->Flush();
+  int err = handle_->unsent ? EAGAIN : handle_->Flush();
   if (err != 0 && err != EAGAIN) {
     handle_->Drop();
     handle_->Arm();
@@ -284,6 +392,36 @@ Napi::Value ByteSocket::Write(const Napi::CallbackInfo &info) {
   }
   handle_->Arm();
   return Napi::Boolean::New(env, err == 0);
+}
+
+Napi::Value ByteSocket::Secure(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  bool server = info[0].ToBoolean();
+  Bytes cert = BytesArgument(info, 1), key = BytesArgument(info, 2);
+  if (handle_ == nullptr) throw SystemError(env, "recv", EBADF);
+  if (handle_->tls || handle_->reading.bytes != nullptr || handle_->unsent || handle_->ending)
+    throw Napi::Error::New(env, "the socket is in use");
+  if (!TlsStream::Available()) throw Napi::Error::New(env, "this Node has no OpenSSL that can be called");
+  std::string problem;
+  handle_->tls = TlsStream::Create(server, cert, key, &problem);
+  if (!handle_->tls) throw Napi::Error::New(env, problem);
+  handle_->handshaking = true;
+  int err = handle_->Shake();
+  if (err != 0 && err != EAGAIN) throw SystemError(env, "handshake", err);
+  handle_->Arm();
+  return Napi::Boolean::New(env, err == 0);
+}
+
+Napi::Value ByteSocket::Problem(const Napi::CallbackInfo &info) {
+  return Napi::String::New(info.Env(), handle_ != nullptr && handle_->tls ? handle_->tls->Problem() : "");
+}
+
+Napi::Value ByteSocket::PeerCertificate(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (handle_ == nullptr || !handle_->tls || handle_->handshaking) return env.Undefined();
+  std::vector<uint8_t> der = handle_->tls->PeerCertificate();
+  if (der.empty()) return env.Undefined();
+  return Napi::Buffer<uint8_t>::Copy(env, der.data(), der.size());
 }
 
 void ByteSocket::Close(const Napi::CallbackInfo &) {

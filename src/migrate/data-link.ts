@@ -1,6 +1,6 @@
 // The way that data takes to the destination: a connection for each stream, by a way that is made before the freeze.
 import type { Duplex } from 'node:stream';
-import { type ByteChannel, channelOver } from '../criu/pages/index.js';
+import type { ByteChannel } from '../criu/pages/index.js';
 import type { RoamError } from '../errors.js';
 import type { DataOrder } from './agent/data.js';
 import { AnsweredFrames } from './wire/frame-answers.js';
@@ -15,7 +15,7 @@ const READY_LENGTH = 'ready\n'.length;
 /** Connections to the agent's socket for data. */
 export interface DataWay {
   /** @throws RoamError */
-  connect(): Promise<Duplex>;
+  connect(): Promise<ByteChannel>;
   /** Why one was not accepted. */
   failure(): Promise<RoamError>;
   close(): Promise<void>;
@@ -40,23 +40,20 @@ export class DataLink {
 
   /** A page server at the destination. @throws RoamError DATA_LINK_FAILED, TLS_FAILED */
   async pageServer(order: Extract<DataOrder, { kind: 'pages' }>): Promise<ByteChannel> {
-    return new AnsweredFrames(channelOver(await this.#open(order)), this.sending);
+    return new AnsweredFrames(await this.#open(order), this.sending);
   }
 
-  async #open(order: DataOrder): Promise<Duplex> {
-    const socket = await this.way.connect();
-    // What was wrong with it shows where it is used: its end is an error there.
-    socket.on('error', () => {});
-    socket.write(`${JSON.stringify(order)}\n`);
-    const timer = setTimeout(() => socket.destroy(), READY_TIMEOUT_MS);
-    const ready = new Promise<boolean>((resolve) => {
-      socket.once('readable', () => resolve(socket.read(READY_LENGTH) !== null));
-      socket.once('close', () => resolve(false));
-    });
-    const accepted = await ready;
+  async #open(order: DataOrder): Promise<ByteChannel> {
+    const channel = await this.way.connect();
+    const timer = setTimeout(() => channel.close(), READY_TIMEOUT_MS);
+    const ready = async () => {
+      await channel.write(Buffer.from(`${JSON.stringify(order)}\n`));
+      return channel.fill(Buffer.alloc(READY_LENGTH));
+    };
+    const accepted = await ready().catch(() => false);
     clearTimeout(timer);
-    if (accepted) return socket;
-    socket.destroy();
+    if (accepted) return channel;
+    channel.close();
     throw await this.way.failure();
   }
 

@@ -1,9 +1,9 @@
 // Data by ssh: a unix socket of this host, which ssh(1) forwards to the agent's.
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type ByteChannel, channelOver } from '../criu/pages/index.js';
 import { RoamError } from '../errors.js';
 import { SSH_OPTIONS, type Way } from './agent/transport.js';
 import type { DataWay } from './data-link.js';
@@ -58,8 +58,12 @@ export class SshForward implements DataWay {
     return way;
   }
 
-  async connect(): Promise<Duplex> {
-    return connect({ path: this.path, allowHalfOpen: true });
+  async connect(): Promise<ByteChannel> {
+    const socket = connect({ path: this.path, allowHalfOpen: true });
+    await once(socket, 'connect').catch(async () => {
+      throw await this.failure();
+    });
+    return channelOver(socket);
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,10 @@ export interface FdPoll {
 export interface NativeByteSocket {
   read(bytes: Uint8Array, least: number): number;
   write(parts: readonly Uint8Array[]): boolean;
+  end(): boolean;
+  secure(server: boolean, cert: Uint8Array, key: Uint8Array): boolean;
+  peerCertificate(): Buffer | undefined;
+  problem(): string;
   close(): void;
 }
 
@@ -41,6 +45,7 @@ interface SysAddon {
   zstdVersion(): string | undefined;
   zstdCompress(bytes: Uint8Array, level: number): Promise<Buffer>;
   zstdDecompress(bytes: Uint8Array, length: number): Promise<Buffer>;
+  canSecure(): boolean;
   ByteSocket: new (
     fd: number,
     callback: (what: number, errno: number, count: number) => void,

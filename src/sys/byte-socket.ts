@@ -5,6 +5,25 @@ import { type NativeByteSocket, sys, syscall } from './addon.js';
 
 /** Values of native/sys/byte_socket.cc. */
 const READ = 0;
+const WRITTEN = 1;
+const SECURED = 2;
+
+/** What this end shows in a handshake of TLS. */
+export interface Credentials {
+  /** Whether it answers the other's. */
+  server: boolean;
+  /** DER. */
+  cert: Uint8Array;
+  /** PKCS #8, DER. */
+  key: Uint8Array;
+}
+
+/**
+ * Whether this Node's OpenSSL can be called from outside of it.
+ *
+ * @throws RoamError ADDON_NOT_BUILT, ADDON_NOT_LOADABLE
+ */
+export const canSecure = (): boolean => sys().canSecure();
 
 interface Waiter<T> {
   resolve(value: T): void;
@@ -24,6 +43,7 @@ export class ByteSocket {
   #closed = false;
   #reading?: Waiter<number>;
   #writing?: { promise: Promise<void> } & Waiter<void>;
+  #securing?: Waiter<void>;
 
   private constructor(fd: number, rest: Buffer) {
     this.#native = syscall(
@@ -79,6 +99,49 @@ export class ByteSocket {
   async write(...parts: Uint8Array[]): Promise<void> {
     if (this.#closed) throw systemError('sendmsg', 125);
     if (syscall(() => this.#native.write(parts))) return;
+    return this.#left();
+  }
+
+  /**
+   * Nothing more is written; the other end reads on to the end of what was. Resolves when all has gone to the kernel.
+   *
+   * @throws {SyscallError} as {@link write}
+   */
+  async end(): Promise<void> {
+    if (this.#closed) throw systemError('shutdown', 125);
+    if (syscall(() => this.#native.end())) return;
+    return this.#left();
+  }
+
+  /**
+   * Makes TLS 1.3 of the connection, by its OpenSSL, many records in a piece. Resolves to the certificate that the
+   * other end has shown (DER), of which the handshake has proved nothing but that it has the key: whoever calls has to
+   * compare it before anything is read or written. Then a `fill` that meets an end of the connection without the word
+   * that nothing follows rejects with `ECONNRESET`.
+   *
+   * @throws Error when the handshake fails; {@link SyscallError} when the connection does
+   */
+  async secure({ server, cert, key }: Credentials): Promise<Buffer | undefined> {
+    if (this.#closed) throw systemError('handshake', 125);
+    // Nobody may have said anything that is not part of it.
+    if (this.#rest.length > 0) throw new Error('something came before the handshake');
+    try {
+      if (!syscall(() => this.#native.secure(server, cert, key)))
+        await new Promise<void>((resolve, reject) => {
+          this.#securing = { resolve, reject };
+        });
+    } catch (cause) {
+      const problem = this.#closed ? '' : this.#native.problem();
+      throw problem ? new Error(problem, { cause }) : cause;
+    }
+    return this.#native.peerCertificate();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  #left(): Promise<void> {
     if (!this.#writing) {
       const waiter = {} as Waiter<void>;
       const promise = new Promise<void>((resolve, reject) => Object.assign(waiter, { resolve, reject }));
@@ -92,27 +155,29 @@ export class ByteSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.close();
-    this.#settle('recv', 125, 0, true);
-    this.#settle('sendmsg', 125, 0, false);
+    for (const what of [READ, WRITTEN, SECURED]) this.#report(what, 125, 0);
   }
 
   #report(what: number, errno: number, count: number): void {
-    const isRead = what === READ;
-    this.#settle(isRead ? 'recv' : 'sendmsg', errno, count, isRead);
-  }
-
-  #settle(call: string, errno: number, count: number, isRead: boolean): void {
-    const [reading, writing] = [this.#reading, this.#writing];
-    if (isRead) {
+    if (what === READ) {
+      const reading = this.#reading;
       this.#reading = undefined;
-      if (errno === 0) reading?.resolve(count);
-      else reading?.reject(systemError(call, errno));
-    } else {
+      settle(reading, count, 'recv', errno);
+    } else if (what === WRITTEN) {
+      const writing = this.#writing;
       this.#writing = undefined;
-      if (errno === 0) writing?.resolve();
-      else writing?.reject(systemError(call, errno));
+      settle(writing, undefined, 'sendmsg', errno);
+    } else {
+      const securing = this.#securing;
+      this.#securing = undefined;
+      settle(securing, undefined, 'handshake', errno);
     }
   }
+}
+
+function settle<T>(waiter: Waiter<T> | undefined, value: T, call: string, errno: number): void {
+  if (errno === 0) waiter?.resolve(value);
+  else waiter?.reject(systemError(call, errno));
 }
 
 function systemError(syscall: string, errno: number): SyscallError {

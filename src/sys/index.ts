@@ -1,5 +1,5 @@
 export type { Packet } from './addon.js';
-export { ByteSocket } from './byte-socket.js';
+export { ByteSocket, type Credentials, canSecure } from './byte-socket.js';
 export { digestPages } from './digest.js';
 export { OwnedFd } from './owned-fd.js';
 export { PidFd } from './pidfd.js';

@@ -14,14 +14,23 @@ export interface ByteChannel {
   close(): void;
 }
 
+/** One that is also read as it comes, and ended. */
+export interface Connection extends ByteChannel {
+  /** Reads what is there, one byte at least; 0: the other end has nothing more to say. @throws Error as `fill` */
+  some(bytes: Buffer): Promise<number>;
+  /** Nothing more is written. Resolves when it has left. @throws Error when the connection is closed */
+  end(): Promise<void>;
+  readonly closed: boolean;
+}
+
 /** Takes a connection over: by its descriptor where it has one that carries just what is written. */
-export function channelOver(stream: Duplex): ByteChannel {
+export function channelOver(stream: Duplex): Connection {
   const isPlain = stream instanceof Socket && !(stream instanceof TLSSocket);
   return isPlain ? ByteSocket.take(stream) : new StreamChannel(stream);
 }
 
 /** Over a stream of Node.js. */
-export class StreamChannel implements ByteChannel {
+export class StreamChannel implements Connection {
   readonly #reader: ExactReader;
 
   constructor(private readonly stream: Duplex) {
@@ -32,6 +41,11 @@ export class StreamChannel implements ByteChannel {
     const read = await this.#reader.read(bytes.length);
     read?.copy(bytes);
     return read !== undefined;
+  }
+
+  async some(bytes: Buffer): Promise<number> {
+    const read = await this.#reader.some(bytes.length);
+    return read?.copy(bytes) ?? 0;
   }
 
   write(...parts: Uint8Array[]): Promise<void> {
@@ -47,6 +61,16 @@ export class StreamChannel implements ByteChannel {
       });
       stream.uncork();
     });
+  }
+
+  end(): Promise<void> {
+    const { stream } = this;
+    if (stream.destroyed) return Promise.reject(new Error('the connection was closed'));
+    return new Promise((resolve) => stream.end(() => resolve()));
+  }
+
+  get closed(): boolean {
+    return this.stream.destroyed;
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-export { type ByteChannel, channelOver, StreamChannel } from './channel.js';
+export { type ByteChannel, type Connection, channelOver, StreamChannel } from './channel.js';
 export { PageFilter } from './filter.js';
 export { LazyPages, type LazySums, serveLazyPages } from './lazy.js';
 export { relayLazyPages } from './lazy-relay.js';

@@ -99,17 +99,26 @@ export class DataServer {
 
   async #serve(socket: Socket): Promise<void> {
     const order = JSON.parse(await readFirstLine(socket, LONGEST_ORDER)) as DataOrder;
+    const channel = channelOver(socket);
     if (order.kind === 'pages') {
-      const ended = this.#receivePages(channelOver(socket), order.images, order.parent);
+      const ended = this.#receivePages(channel, order.images, order.parent);
       this.#pageServers.set(order.images, ended);
       await ended;
       return;
     }
-    const stream = new FramedStream(socket);
-    // Beside the frames: the stream has sent none yet.
-    const ready = () => socket.write(READY);
-    if (order.kind === 'tar') return this.#unpack(stream, ready);
-    return this.#bringPages(stream, ready, order.images);
+    const stream = new FramedStream(channel);
+    // Beside the frames: the stream has sent none yet. Where nobody is left, its own end tells.
+    const ready = () => void channel.write(Buffer.from(READY)).catch(() => {});
+    const hangUp = () => void stream.destroy();
+    this.#channels.add(hangUp);
+    stream.once('close', () => this.#channels.delete(hangUp));
+    try {
+      if (order.kind === 'tar') await this.#unpack(stream, ready);
+      else await this.#bringPages(stream, ready, order.images);
+    } catch (error) {
+      hangUp();
+      throw error;
+    }
   }
 
   async #unpack(socket: Duplex, ready: () => void): Promise<void> {

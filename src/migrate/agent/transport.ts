@@ -52,7 +52,7 @@ export async function openTransport(way: Way): Promise<Transport> {
     });
   // Loaded when it is needed: most migrations wait for the start of `roam` and go by ssh.
   const { TlsSession } = await import('../tls/session.js');
-  return TlsSession.open(way.host, way.tls, way.timeoutMs);
+  return TlsSession.open(way.host, way.tls, { timeoutMs: way.timeoutMs });
 }
 
 function startSsh({ host, ssh, roam, timeoutMs }: Way): Transport {

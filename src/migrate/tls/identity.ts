@@ -1,7 +1,6 @@
 // Who this host is to the others, and whom it knows: certificates that are pinned, one by one.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import type { SecureVersion, TLSSocket } from 'node:tls';
 import { RoamError } from '../../errors.js';
 
 /** Paths of PEM files. */
@@ -63,22 +62,9 @@ export async function readIdentity({ cert, key, peerCerts }: TlsFiles): Promise<
   return { cert: pem, key: secret, fingerprint: x509.fingerprint256, peers };
 }
 
-/**
- * For either end. No authority is asked: the handshake proves that the other end has the key of the certificate that
- * it shows, and {@link unpinned} that it is the right one. Both have to be asked before the first byte is used.
- */
-export const tlsOptions = ({ cert, key }: Pick<Identity, 'cert' | 'key'>) => ({
-  cert,
-  key,
-  minVersion: 'TLSv1.3' as SecureVersion,
-  rejectUnauthorized: false,
-});
-
 /** What is wrong with the certificate that the other end has shown; undefined: it is one of `peers`. */
-export function unpinned(socket: TLSSocket, peers: Set<string>): string | undefined {
-  const { fingerprint256 } = socket.getPeerCertificate();
-  if (!fingerprint256) return 'it shows no certificate';
-  if (!peers.has(fingerprint256))
-    return `its certificate (SHA-256 ${fingerprint256}) is not one of --peer-cert`;
+export function unpinned(fingerprint: string | undefined, peers: Set<string>): string | undefined {
+  if (!fingerprint) return 'it shows no certificate';
+  if (!peers.has(fingerprint)) return `its certificate (SHA-256 ${fingerprint}) is not one of --peer-cert`;
   return undefined;
 }

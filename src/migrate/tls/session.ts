@@ -1,10 +1,11 @@
 // One migration's connections to a listener.
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { Connection } from '../../criu/pages/index.js';
 import { RoamError } from '../../errors.js';
 import type { Transport } from '../agent/transport.js';
 import { type Endpoint, parseTls } from './address.js';
-import { dial } from './dial.js';
+import { ConnectionStream } from './connection.js';
+import { type DialOptions, dial } from './dial.js';
 import { type Identity, readIdentity, type TlsFiles } from './identity.js';
 import type { TlsOrder } from './protocol.js';
 
@@ -18,7 +19,7 @@ const UNANSWERED_BEATS = 3;
  */
 export class TlsSession implements Transport {
   readonly ended: Promise<RoamError>;
-  readonly #data = new Set<Duplex>();
+  readonly #data = new Set<Connection>();
   #unanswered = 0;
   #silent = false;
 
@@ -27,15 +28,18 @@ export class TlsSession implements Transport {
     private readonly endpoint: Endpoint,
     private readonly identity: Identity,
     private readonly token: string,
-    private readonly requests: TLSSocket,
-    beat: TLSSocket,
-    private readonly timeoutMs?: number,
+    private readonly requests: ConnectionStream,
+    beat: Connection,
+    private readonly options: DialOptions,
   ) {
-    beat.on('data', () => {
-      this.#unanswered = 0;
-    });
+    const echoes = async () => {
+      for (const echo = Buffer.alloc(UNANSWERED_BEATS + 1); (await beat.some(echo)) > 0; )
+        this.#unanswered = 0;
+    };
+    // An end of it is silence, which is noticed.
+    echoes().catch(() => {});
     const timer = setInterval(() => {
-      if (this.#unanswered++ < UNANSWERED_BEATS) beat.write('.');
+      if (this.#unanswered++ < UNANSWERED_BEATS) beat.write(Buffer.from('.')).catch(() => {});
       else {
         this.#silent = true;
         this.kill();
@@ -45,7 +49,7 @@ export class TlsSession implements Transport {
     this.ended = new Promise((resolve) => {
       requests.once('close', () => {
         clearInterval(timer);
-        beat.destroy();
+        beat.close();
         resolve(
           new RoamError(
             'AGENT_GONE',
@@ -57,18 +61,17 @@ export class TlsSession implements Transport {
   }
 
   /** @throws RoamError TLS_FILE, BAD_ADDRESS, TLS_FAILED, TLS_PEER_UNKNOWN, TLS_REFUSED */
-  static async open(to: string, files: TlsFiles, timeoutMs?: number): Promise<TlsSession> {
+  static async open(to: string, files: TlsFiles, options: DialOptions = {}): Promise<TlsSession> {
     const endpoint = parseTls(to);
     const identity = await readIdentity(files);
-    const { socket, answer } = await dial(endpoint, identity, { open: 'agent' }, timeoutMs);
+    const { channel, answer } = await dial(endpoint, identity, { open: 'agent' }, options);
     const token = answer.session ?? '';
-    const beat = await dial(endpoint, identity, { open: 'alive', session: token }, timeoutMs).catch(
-      (error) => {
-        socket.destroy();
-        throw error;
-      },
-    );
-    return new TlsSession(to, endpoint, identity, token, socket, beat.socket, timeoutMs);
+    const beat = await dial(endpoint, identity, { open: 'alive', session: token }, options).catch((error) => {
+      channel.close();
+      throw error;
+    });
+    const requests = new ConnectionStream(channel, { allowHalfOpen: false });
+    return new TlsSession(to, endpoint, identity, token, requests, beat.channel, options);
   }
 
   get input(): Duplex {
@@ -81,16 +84,17 @@ export class TlsSession implements Transport {
 
   kill(): void {
     this.requests.destroy();
-    for (const socket of this.#data) socket.destroy();
+    for (const channel of this.#data) channel.close();
   }
 
   /** A connection to the agent's socket for data. @throws RoamError TLS_FAILED */
-  async connectData(): Promise<Duplex> {
+  async connectData(): Promise<Connection> {
     if (this.requests.destroyed) throw new RoamError('TLS_FAILED', `the connection to ${this.name} was lost`);
     const order: TlsOrder = { open: 'data', session: this.token };
-    const { socket } = await dial(this.endpoint, this.identity, order, this.timeoutMs);
-    this.#data.add(socket);
-    socket.once('close', () => this.#data.delete(socket));
-    return socket;
+    const { channel } = await dial(this.endpoint, this.identity, order, this.options);
+    if (this.requests.destroyed) channel.close();
+    for (const one of this.#data) if (one.closed) this.#data.delete(one);
+    this.#data.add(channel);
+    return channel;
   }
 }

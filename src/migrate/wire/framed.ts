@@ -1,8 +1,8 @@
 // A stream over a connection for data: what is written may be compressed, what is read is as it was written.
 import { Duplex } from 'node:stream';
-import { StreamChannel } from '../../criu/pages/channel.js';
+import type { ByteChannel } from '../../criu/pages/channel.js';
 import type { Chooser } from './chooser.js';
-import { FrameChannel, lost } from './frame-channel.js';
+import { FrameChannel } from './frame-channel.js';
 import { BLOCK } from './frames.js';
 import type { SenderOptions } from './sender.js';
 
@@ -14,20 +14,13 @@ export class FramedStream extends Duplex {
   readonly #frames: FrameChannel;
   /** Whoever reads wants more. */
   #wanted?: () => void;
-  #ended = false;
 
-  /** @param socket belongs to the stream from here on */
-  constructor(socket: Duplex, options: SenderOptions = {}) {
+  /** @param channel belongs to the stream from here on */
+  constructor(channel: ByteChannel, options: SenderOptions = {}) {
     super({ allowHalfOpen: true, writableHighWaterMark: TAKEN, readableHighWaterMark: BLOCK });
-    this.#frames = new FrameChannel(new StreamChannel(socket), options);
+    this.#frames = new FrameChannel(channel, options);
     // What was wrong shows where it is used: its end is an error there.
     this.on('error', () => {});
-    socket.on('error', () => {});
-    socket.once('close', () => {
-      // Where it ended in order, what has come of it may still wait to be read.
-      if (socket.readableAborted) this.destroy(this.#ended ? undefined : lost());
-      else this.#frames.close();
-    });
     this.#receive().catch((error: Error) => this.destroy(error));
   }
 
@@ -69,8 +62,9 @@ export class FramedStream extends Duplex {
         this.#wanted = resolve;
       });
     });
-    this.#ended = true;
     this.push(null);
     await this.#frames.drain();
+    // What has come may still wait to be read; nobody waits for room any more.
+    this.#frames.close();
   }
 }

@@ -47,37 +47,40 @@ const AGENT = `if (process.argv[1]) process.send({ data: process.argv[1] });
   require('node:readline').createInterface({ input: process.stdin }).on('line', (line) =>
     console.log(JSON.stringify({ line, origin: JSON.parse(process.env.${AGENT_ORIGIN}) })));`;
 
-let listener: Listener;
-let port: number;
-let to: string;
-let log: string[];
-let data: DataServer;
-let images: string;
-
-beforeEach(async () => {
-  images = await mkdtemp(join(dir, 'agent-'));
-  data = await DataServer.listen(images, 'criu');
-  log = [];
-  listener = await Listener.start({
-    ...filesOf('b', 'a', 'c'),
-    listen: { host: '127.0.0.1', port: 0 },
-    agent: [process.execPath, '-e', AGENT, data.path],
-    log: (line) => log.push(line),
-  });
-  ({ port } = listener);
-  to = `tls://127.0.0.1:${port}`;
-});
-
-afterEach(async () => {
-  await data.close();
-  await listener.close();
-});
-
 const lines = (session: TlsSession) => createInterface({ input: session.output })[Symbol.asyncIterator]();
 
-describe('a listener of TLS', () => {
+describe.each([true, false])('a listener of TLS (OpenSSL called by the addon: %s)', (native) => {
+  let listener: Listener;
+  let port: number;
+  let to: string;
+  let log: string[];
+  let data: DataServer;
+  let images: string;
+
+  beforeEach(async () => {
+    images = await mkdtemp(join(dir, 'agent-'));
+    data = await DataServer.listen(images, 'criu');
+    log = [];
+    listener = await Listener.start({
+      ...filesOf('b', 'a', 'c'),
+      listen: { host: '127.0.0.1', port: 0 },
+      agent: [process.execPath, '-e', AGENT, data.path],
+      log: (line) => log.push(line),
+      native,
+    });
+    ({ port } = listener);
+    to = `tls://127.0.0.1:${port}`;
+  });
+
+  afterEach(async () => {
+    await data.close();
+    await listener.close();
+  });
+
+  const open = (own: TlsFiles) => TlsSession.open(to, own, { native });
+
   it('gives a source an agent of its own, and ends with it', async () => {
-    const session = await TlsSession.open(to, filesOf('a', 'b'));
+    const session = await open(filesOf('a', 'b'));
     const answers = lines(session);
     session.input.write('one\ntwo\n');
     expect(JSON.parse((await answers.next()).value)).toMatchObject({ line: 'one', origin: { port } });
@@ -92,7 +95,7 @@ describe('a listener of TLS', () => {
     await mkdir(join(source, 'images'));
     const content = Buffer.alloc(3_000_000, 'memory of a process, and more of it; ');
     await writeFile(join(source, 'images/pages-1.img'), content);
-    const session = await TlsSession.open(to, filesOf('a', 'b'));
+    const session = await open(filesOf('a', 'b'));
     const way = {
       connect: () => session.connectData(),
       failure: async () => new Error('hung up') as never,
@@ -108,7 +111,7 @@ describe('a listener of TLS', () => {
   });
 
   it('refuses a foreign certificate, and both sides say so', async () => {
-    await expect(TlsSession.open(to, filesOf('stranger', 'b'))).rejects.toMatchObject({
+    await expect(open(filesOf('stranger', 'b'))).rejects.toMatchObject({
       code: 'TLS_REFUSED',
       message: expect.stringMatching(/^tls:.* refused this host: its certificate \(SHA-256 ([0-9A-F]{2}:)+/),
       remedy: expect.stringContaining('--peer-cert'),
@@ -142,7 +145,7 @@ describe('a listener of TLS', () => {
   });
 
   it('is not trusted when it shows another certificate, and hears nothing then', async () => {
-    await expect(TlsSession.open(to, filesOf('a', 'c'))).rejects.toMatchObject({ code: 'TLS_PEER_UNKNOWN' });
+    await expect(open(filesOf('a', 'c'))).rejects.toMatchObject({ code: 'TLS_PEER_UNKNOWN' });
     await expect.poll(() => log).toHaveLength(1);
     expect(log[0]).toContain('the connection ended before its order');
   });
@@ -151,7 +154,7 @@ describe('a listener of TLS', () => {
     const own = await readIdentity(filesOf('a', 'b'));
     const other = await readIdentity(filesOf('c', 'b'));
     const endpoint = { host: '127.0.0.1', port };
-    const { socket, answer } = await dial(endpoint, own, { open: 'agent' });
+    const { channel, answer } = await dial(endpoint, own, { open: 'agent' }, { native });
     const session = answer.session as string;
     expect(session).toMatch(/^[0-9a-f]{64}$/);
     const guessed = session.replace(/^./, (digit) => (digit === '0' ? '1' : '0'));
@@ -160,16 +163,16 @@ describe('a listener of TLS', () => {
       [other, session],
     ] as const)
       for (const open of ['data', 'alive'] as const)
-        await expect(dial(endpoint, identity, { open, session: token })).rejects.toMatchObject({
+        await expect(dial(endpoint, identity, { open, session: token }, { native })).rejects.toMatchObject({
           code: 'TLS_REFUSED',
           message: expect.stringContaining('there is no such session'),
         });
-    const right = await dial(endpoint, own, { open: 'data', session });
-    right.socket.destroy();
-    socket.destroy();
+    const right = await dial(endpoint, own, { open: 'data', session }, { native });
+    right.channel.close();
+    channel.close();
     // It is over with its agent.
     await expect
-      .poll(() => dial(endpoint, own, { open: 'alive', session }).catch((error) => error.code), {
+      .poll(() => dial(endpoint, own, { open: 'alive', session }, { native }).catch((error) => error.code), {
         timeout: 5000,
       })
       .toBe('TLS_REFUSED');
@@ -180,24 +183,27 @@ describe('a listener of TLS', () => {
     const endpoint = { host: '127.0.0.1', port };
     const pem = await readFile(certOf('c'));
     await rm(certOf('c'));
-    await expect(dial(endpoint, other, { open: 'agent' })).rejects.toMatchObject({ code: 'TLS_REFUSED' });
-    (await dial(endpoint, own, { open: 'agent' })).socket.destroy();
+    await expect(dial(endpoint, other, { open: 'agent' }, { native })).rejects.toMatchObject({
+      code: 'TLS_REFUSED',
+    });
+    (await dial(endpoint, own, { open: 'agent' }, { native })).channel.close();
     await writeFile(certOf('c'), pem);
-    (await dial(endpoint, other, { open: 'agent' })).socket.destroy();
+    (await dial(endpoint, other, { open: 'agent' }, { native })).channel.close();
   });
 
   it('ends a source that is gone without a word, and its data with it', async () => {
-    const session = await TlsSession.open(to, filesOf('a', 'b'));
-    const stream = await session.connectData();
-    const closed = once(stream, 'close');
+    const session = await open(filesOf('a', 'b'));
+    const channel = await session.connectData();
+    const reading = channel.fill(Buffer.alloc(1)).catch(() => false);
     session.kill();
-    await closed;
+    expect(await reading).toBe(false);
+    expect(channel.closed).toBe(true);
     await expect(session.connectData()).rejects.toMatchObject({ code: 'TLS_FAILED' });
   });
 
   it('that is not there is told as such', async () => {
     await listener.close();
-    await expect(TlsSession.open(to, filesOf('a', 'b'))).rejects.toMatchObject({
+    await expect(open(filesOf('a', 'b'))).rejects.toMatchObject({
       code: 'TLS_FAILED',
       message: expect.stringContaining('ECONNREFUSED'),
     });

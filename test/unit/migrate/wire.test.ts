@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type Connection, channelOver } from '../../../src/criu/pages/index.js';
 import { limitRate } from '../../../src/migrate/bandwidth.js';
 import { compressionLacks, judgeCompression } from '../../../src/migrate/judge-compress.js';
 import { Chooser } from '../../../src/migrate/wire/chooser.js';
@@ -21,14 +22,14 @@ import { host } from './facts.js';
 const MIB = 1024 * 1024;
 
 /** Two ends of a connection. */
-async function pair(): Promise<[Duplex, Duplex]> {
+async function pair(): Promise<[Connection, Connection]> {
   const server = createServer({ allowHalfOpen: true });
   const path = join(await mkdtemp(join(tmpdir(), 'roam-wire-')), 'socket');
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const near = connect({ path, allowHalfOpen: true });
-  const [far] = (await once(server, 'connection')) as [Duplex];
+  const [far] = (await once(server, 'connection')) as [Socket];
   server.close();
-  return [near, far];
+  return [channelOver(near), channelOver(far)];
 }
 
 /** All that comes; unlike a loop over the stream it leaves the other direction alone. */
