@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Connection } from '../../criu/pages/index.js';
-import { RoamError } from '../../errors.js';
+import { RoamError, SyscallError } from '../../errors.js';
 import { type Endpoint, tlsName } from './address.js';
 import { firstLineOf } from './connection.js';
 import { type Identity, unpinned } from './identity.js';
@@ -58,7 +58,7 @@ export async function dial(
     });
   } catch (error) {
     if (channel) leave(channel);
-    if (error instanceof RoamError) throw error;
+    if (error instanceof RoamError && !(error instanceof SyscallError)) throw error;
     const cause = signal.aborted ? (signal.reason as Error) : (error as Error);
     throw new RoamError('TLS_FAILED', `no connection to ${name}: ${cause.message}`, {
       remedy: 'see that `roam agent --listen` runs there, and that nothing is in between',

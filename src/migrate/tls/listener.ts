@@ -41,6 +41,8 @@ export interface ListenOptions extends TlsFiles {
   log: (line: string) => void;
   /** Whether OpenSSL is called by the addon. */
   native?: boolean;
+  /** What a connection may take for its handshake and its first line. Default 15 s. */
+  timeoutMs?: number;
 }
 
 /** Serves whoever shows one of the pinned certificates. Agents end by themselves when their connection does. */
@@ -102,12 +104,12 @@ export class Listener {
 
   /** Resolves when the connection is over. */
   async #accept(socket: Socket, from: string, hangUp: AbortController): Promise<void> {
-    const { log, native } = this.options;
+    const { log, native, timeoutMs = FIRST_LINE_MS } = this.options;
     const address = socket.remoteAddress;
     socket.setNoDelay(true);
     // One for the handshake and the first line.
-    const late = new Error(`nothing came in ${FIRST_LINE_MS / 1000} s`);
-    const timer = setTimeout(() => hangUp.abort(late), FIRST_LINE_MS);
+    const late = new Error(`nothing came in ${timeoutMs / 1000} s`);
+    const timer = setTimeout(() => hangUp.abort(late), timeoutMs);
     try {
       const options = { server: true, signal: hangUp.signal, ...(native === undefined ? {} : { native }) };
       const secured = await secure(socket, this.identity, options).catch((error: Error) => {

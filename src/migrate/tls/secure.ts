@@ -69,10 +69,15 @@ async function byStreams(
   tls.on('error', (error) => {
     problem ??= error;
   });
+  // An end shows only to who reads, and a half-open connection does not close by it.
+  const look = () => void tls.read(0);
+  const hungUp = () => tls.destroy();
+  tls.on('readable', look).once('end', hungUp);
   await new Promise<void>((resolve, reject) => {
     tls
       .once(server ? 'secure' : 'secureConnect', resolve)
       .once('close', () => reject(problem ?? new Error('it hung up')));
   });
+  tls.off('readable', look).off('end', hungUp);
   return { channel: new StreamChannel(tls), fingerprint: tls.getPeerCertificate().fingerprint256 };
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,7 +50,13 @@ const AGENT = `if (process.argv[1]) process.send({ data: process.argv[1] });
 
 const lines = (session: TlsSession) => createInterface({ input: session.output })[Symbol.asyncIterator]();
 
-describe.each([true, false])('a listener of TLS (OpenSSL called by the addon: %s)', (native) => {
+/** Whose OpenSSL is called by the addon: the listener's, and the source's. */
+describe.each([
+  [true, true],
+  [false, false],
+  [true, false],
+  [false, true],
+])('a listener of TLS (by the addon: %s, the source: %s)', (listening, native) => {
   let listener: Listener;
   let port: number;
   let to: string;
@@ -66,7 +73,7 @@ describe.each([true, false])('a listener of TLS (OpenSSL called by the addon: %s
       listen: { host: '127.0.0.1', port: 0 },
       agent: [process.execPath, '-e', AGENT, data.path],
       log: (line) => log.push(line),
-      native,
+      native: listening,
     });
     ({ port } = listener);
     to = `tls://127.0.0.1:${port}`;
@@ -207,6 +214,57 @@ describe.each([true, false])('a listener of TLS (OpenSSL called by the addon: %s
       code: 'TLS_FAILED',
       message: expect.stringContaining('ECONNREFUSED'),
     });
+  });
+});
+
+describe.each([true, false])('strangers at a listener (OpenSSL called by the addon: %s)', (native) => {
+  const start = (log: string[], timeoutMs?: number) =>
+    Listener.start({
+      ...filesOf('b', 'a'),
+      listen: { host: '127.0.0.1', port: 0 },
+      agent: ['cat'],
+      log: (line) => log.push(line),
+      native,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+
+  it('hangs up on who says nothing, before the handshake and after it', async () => {
+    const log: string[] = [];
+    const listener = await start(log, 300);
+    const silent = connectPlain(listener.port, '127.0.0.1');
+    await once(silent, 'close');
+    const { cert, key } = await readIdentity(filesOf('a', 'b'));
+    const idle = connect({ port: listener.port, host: '127.0.0.1', cert, key, rejectUnauthorized: false });
+    idle.on('error', () => {});
+    await once(idle, 'close');
+    await expect
+      .poll(() => log)
+      .toEqual([
+        expect.stringMatching(/^127\.0\.0\.1:\d+: no handshake: nothing came in 0\.3 s$/),
+        expect.stringMatching(/^127\.0\.0\.1:\d+: nothing came of it: /),
+      ]);
+    await listener.close();
+  });
+
+  it('takes no more than 256 at once, and more when they are gone', async () => {
+    const log: string[] = [];
+    const listener = await start(log);
+    const idle = await Promise.all(
+      Array.from({ length: 256 }, async () => {
+        const socket = connectPlain(listener.port, '127.0.0.1').on('error', () => {});
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    const own = await readIdentity(filesOf('a', 'b'));
+    const endpoint = { host: '127.0.0.1', port: listener.port };
+    await expect(dial(endpoint, own, { open: 'agent' })).rejects.toMatchObject({
+      code: 'TLS_FAILED',
+    });
+    for (const socket of idle) socket.destroy();
+    await expect.poll(() => log.length).toBe(256);
+    (await dial(endpoint, own, { open: 'agent' })).channel.close();
+    await listener.close();
   });
 });
 
