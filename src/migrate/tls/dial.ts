@@ -36,8 +36,9 @@ export async function dial(
   const { signal } = given;
   let channel: Connection | undefined;
   try {
-    const socket = connect({ ...endpoint, allowHalfOpen: true, noDelay: true, keepAlive: true });
-    socket.setKeepAlive(true, 10_000);
+    const alive = { keepAlive: true, keepAliveInitialDelay: 10_000 };
+    const socket = connect({ ...endpoint, allowHalfOpen: true, noDelay: true, ...alive });
+    socket.on('error', () => {});
     await once(socket, 'connect', { signal }).catch((error) => {
       socket.destroy();
       throw error;
