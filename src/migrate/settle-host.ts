@@ -66,7 +66,8 @@ export async function settleSource(
       const pids = (await processTree(origin.root.pid)).map(({ pid }) => pid);
       if (address) await steps.do('taking the address back', () => takeBack(address));
       await steps.do('resuming the QPs', () => resumeAll(pids));
-      if (entry.stopSignal) letRun(pids, origin.stopped);
+      if (entry.stopSignal)
+        await steps.do('letting the process run', async () => letRun(pids, origin.stopped));
       await steps.do('telling the program that it stays', () => announceStay(pids));
       if (address) await steps.do('announcing the address', () => tellNeighbours(address));
     }

@@ -56,8 +56,9 @@ export async function relayLazyPages(
   /** Pages here, and pages that may still come unasked. */
   let [kept, due] = [0, 0];
 
-  /** Told in quarters of the window: a word for each page would be dear. */
   let begun = false;
+
+  /** Told in quarters of the window: a word for each page would be dear. */
   const invite = async () => {
     if (!begun) return;
     const more = window - kept - due;
