@@ -35,6 +35,15 @@ describe('an unmodified perftest moves in mid-transfer', () => {
 
   itMoves([
     { tool: 'ib_send_bw', moving: 'server', address: 'floating', size: 2 },
+    // perftest's alarm after 60 s ends the select(2) of one that receives, moved or not: it has to be done by then.
+    {
+      tool: 'ib_send_bw',
+      args: ['-b', '-e'],
+      moving: 'client',
+      address: 'floating',
+      size: 8192,
+      seconds: 45,
+    },
     { tool: 'ib_send_lat', moving: 'server', address: 'changed', size: 2 },
     { tool: 'ib_send_lat', args: ['-e'], moving: 'client', address: 'floating', size: 8192 },
     { tool: 'ib_write_bw', moving: 'server', address: 'floating', size: 1048576 },
