@@ -169,8 +169,10 @@ export function judgePair(source: SourceFacts, destination: HostFacts): Finding[
     if (keys.has(key >>> 8))
       found.error(
         'KEY_IN_USE',
-        `MR key 0x${key.toString(16)} is in use on ${device} (process ${pid})`,
-        'give the hosts ranges of their own: roam nodes --assign-ranges HOST HOST…',
+        `MR key 0x${key.toString(16)} is in use on ${device} (${pid ? `process ${pid}` : 'the kernel'})`,
+        pid
+          ? 'give the hosts ranges of their own: roam nodes --assign-ranges HOST HOST…'
+          : `the kernel takes another one when ${device} is deleted and added again, in a range of this host's own: roam nodes --assign-ranges HOST HOST…`,
       );
   }
   // The images lie in memory beside the process that is restored from them.

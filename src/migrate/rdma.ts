@@ -87,11 +87,12 @@ interface Resource {
   pid?: number;
   lkey?: number | string;
   rkey?: number | string;
+  local_dma_lkey?: number | string;
   mrlen?: number;
 }
 
 /** Objects of one kind on this host (rdma-resource(8)). */
-async function resources(kind: 'mr' | 'cq'): Promise<Resource[]> {
+async function resources(kind: 'mr' | 'cq' | 'pd'): Promise<Resource[]> {
   const text = await run('rdma', ['-j', '-d', 'resource', 'show', kind], {
     remedy: 'install iproute2 with the rdma tool',
   });
@@ -104,12 +105,13 @@ export function parseKey(value: number | string | undefined): number {
   return typeof value === 'number' ? value : Number.parseInt(value, 16);
 }
 
+/** Keys of the MRs here. Those that the kernel has for itself are in no list of MRs, only with their PD; pid is 0. */
 export async function mrKeys(): Promise<{ device: string; key: number; pid: number }[]> {
-  return (await resources('mr')).map(({ ifname = '', lkey, pid = 0 }) => ({
-    device: ifname,
-    key: parseKey(lkey),
-    pid,
-  }));
+  const [mrs, pds] = await Promise.all([resources('mr'), resources('pd')]);
+  const own = pds.map((pd) => ({ ...pd, lkey: pd.local_dma_lkey }));
+  return [...mrs, ...own]
+    .map(({ ifname = '', lkey, pid = 0 }) => ({ device: ifname, key: parseKey(lkey), pid }))
+    .filter(({ key }) => key !== 0);
 }
 
 export interface DeviceQp {

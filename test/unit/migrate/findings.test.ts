@@ -195,6 +195,14 @@ describe('findings of the tree and of each host', () => {
     expect(words(judgePair(source({ host: own, tasks: [task] }), there))).toEqual(['error KEY_IN_USE b']);
   });
 
+  it('know a key that the kernel has for itself', () => {
+    const own = host('a', '10.77.0.1', { mrKeys: [{ device: 'rxe0', key: 0x80183, pid: 17 }] });
+    const there = host('b', '10.77.0.2', { mrKeys: [{ device: 'rxe0', key: 0x8013f, pid: 0 }] });
+    const [finding] = judgePair(source({ host: own }), there);
+    expect(finding?.message).toBe('MR key 0x8013f is in use on rxe0 (the kernel)');
+    expect(finding?.remedy).toContain('when rxe0 is deleted and added again');
+  });
+
   it('of two hosts, and of sockets', () => {
     const own = host('a', '10.77.0.1', { mrKeys: [{ device: 'rxe0', key: 0x1234, pid: 17 }] });
     const there = host('b', '10.77.0.2', {
