@@ -28,6 +28,8 @@ export interface ExecResult {
   stderr: string;
 }
 
+const MESSAGE_LIMIT = 2000;
+
 /** One node of a running lab. */
 export class LabNode {
   readonly name: string;
@@ -74,7 +76,7 @@ export class LabNode {
     } catch (error) {
       if (!late) throw error;
       throw new LabError(
-        `${argv.join(' ')} on node ${this.name} did not end within ${options.timeout} ms: ${text(err) || text(out)}`,
+        `${argv.join(' ')} on node ${this.name} did not end within ${options.timeout} ms: ${endOf(text(err) || text(out))}`,
         { code: 'LAB_TIMEOUT' },
       );
     } finally {
@@ -120,8 +122,14 @@ function pick(argv: string[], options: { cwd?: string; env?: Record<string, stri
   return { argv, ...(cwd === undefined ? {} : { cwd }), ...(env === undefined ? {} : { env }) };
 }
 
+/** What a message has room for; all of it is in the error's own fields. */
+function endOf(text: string): string {
+  const last = text.split('\n').slice(-8).join('\n');
+  return last.length > MESSAGE_LIMIT ? `…${last.slice(-MESSAGE_LIMIT)}` : last;
+}
+
 function failed(node: string, argv: string[], result: ExecResult): LabError {
-  const said = (result.stderr || result.stdout).split('\n').slice(-8).join('\n');
+  const said = endOf(result.stderr || result.stdout);
   return Object.assign(
     new LabError(`${argv.join(' ')} on node ${node} exited with ${result.exitCode}: ${said}`, {
       code: 'LAB_EXIT',
