@@ -32,6 +32,13 @@ export interface Packet {
   fds: number[];
 }
 
+export interface Compressed {
+  /** One frame of zstd. */
+  bytes: Buffer;
+  /** Processor time that it took, in milliseconds. */
+  ms: number;
+}
+
 interface SysAddon {
   socketpair(): [number, number];
   connect(path: string): number;
@@ -43,7 +50,7 @@ interface SysAddon {
   closeFd(fd: number): void;
   digestPages(bytes: Uint8Array, out: Uint32Array, low: number, high: number): boolean;
   zstdVersion(): string | undefined;
-  zstdCompress(bytes: Uint8Array, level: number): Promise<Buffer>;
+  zstdCompress(bytes: Uint8Array, level: number): Promise<Compressed>;
   zstdDecompress(bytes: Uint8Array, length: number): Promise<Buffer>;
   canSecure(): boolean;
   ByteSocket: new (

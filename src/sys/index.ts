@@ -1,4 +1,4 @@
-export type { Packet } from './addon.js';
+export type { Compressed, Packet } from './addon.js';
 export { ByteSocket, type Credentials, canSecure } from './byte-socket.js';
 export { digestPages } from './digest.js';
 export { OwnedFd } from './owned-fd.js';
