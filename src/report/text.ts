@@ -40,18 +40,22 @@ export function roundTable({ rounds = [] }: Outcome): string | undefined {
   );
 }
 
+/** Objects that are named; `--json` has all of them. */
+const NAMED = 4;
+
+const some = (names: string[]): string =>
+  names.length > NAMED ? `${names.length}: ${names.slice(0, NAMED).join(', ')}, …` : names.join(', ');
+
 /** What moved, one line for each kind of object. */
 export function objectLines({ objects, address }: Outcome): string[] {
   const { qp, mr, cq } = objects ?? { qp: [], mr: [], cq: 0 };
   const lines: string[] = [];
   if (qp.length > 0) {
     const names = qp.map(({ qpn, destQpn }) => (destQpn ? `${qpn} (peer ${destQpn})` : `${qpn}`));
-    lines.push(`QPs          ${names.join(', ')}`);
+    lines.push(`QPs          ${some(names)}`);
   }
   if (mr.length > 0)
-    lines.push(
-      `MRs          ${mr.map(({ lkey, rkey }) => `lkey ${hex(lkey)} rkey ${hex(rkey)}`).join(', ')}`,
-    );
+    lines.push(`MRs          ${some(mr.map(({ lkey, rkey }) => `lkey ${hex(lkey)} rkey ${hex(rkey)}`))}`);
   if (cq > 0) lines.push(`CQs          ${cq}`);
   if (address) lines.push(`address      ${address.ip}: ${address.from} -> ${address.to}`);
   return lines;

@@ -79,6 +79,13 @@ describe('a report on a terminal', () => {
     ]);
   });
 
+  it('names a few of many objects', () => {
+    const qp = Array.from({ length: 256 }, (_, i) => ({ qpn: 100 + i, destQpn: 900 + i }));
+    expect(outcomeText({ ...moved, objects: { qp, mr: [], cq: 0, contexts: 1 } as never })).toContain(
+      'QPs          256: 100 (peer 900), 101 (peer 901), 102 (peer 902), 103 (peer 903), …\n',
+    );
+  });
+
   it('has the rounds of pre-copy', () => {
     const rounds = [{ round: 1, ms: 2000, bytes: 2048, pages: 7, unchanged: 3, rate: 1024, dirtyRate: 2.4 }];
     expect(outcomeText({ ...moved, rounds })).toContain(
