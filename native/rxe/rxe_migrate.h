@@ -24,6 +24,8 @@
 #define IB_OPCODE_RC_ROAM_RESUME	0x19
 /* In migr.flags beside enum roam_rxe_state: no task may touch the QP now. */
 #define RXE_MIGR_HOLD			(1U << 31)
+/* A stop is about to come: no request is sent, answers are taken. */
+#define RXE_MIGR_DRAIN			(1U << 29)
 #define RXE_MIGR_STATES			(ROAM_RXE_STOPPED | ROAM_RXE_PAUSED | \
 					 ROAM_RXE_RESUMING)
 
@@ -111,11 +113,18 @@ int rxe_migr_pin(struct rxe_ucontext *uc);
 /* rxe_migrate_file.c: the uverbs file of a restored context */
 int rxe_migr_adopt_file(struct rxe_ucontext *uc, int fd);
 
+/* rxe_migrate_scope.c: the QPs that a method is about */
+struct uverbs_attr_bundle;
+int rxe_migr_scope(struct uverbs_attr_bundle *attrs, int (*fn)(struct rxe_qp *qp), bool go_on);
+int rxe_migr_stop(struct uverbs_attr_bundle *attrs);
+
 /* rxe_migrate_state.c: stop and resume */
+void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long set);
 bool rxe_migr_connected(struct rxe_qp *qp);
 u32 rxe_migr_expected_psn(struct rxe_qp *qp);
 void rxe_migr_freeze(struct rxe_qp *qp);
 void rxe_migr_thaw(struct rxe_qp *qp);
+void rxe_migr_rewind(struct rxe_qp *qp);
 void rxe_migr_resources_begin(struct rxe_qp *qp);
 void rxe_migr_resources_end(struct rxe_qp *qp);
 int rxe_migr_mark_qp(struct rxe_qp *qp);

@@ -24,7 +24,7 @@
 /* More would let any PSN pass. */
 #define RXE_MIGR_READ_PSNS_MAX	(1U << 22)
 
-static void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long set)
+void rxe_migr_set(struct rxe_qp *qp, unsigned long clear, unsigned long set)
 {
 	unsigned long irq, old, new;
 
@@ -122,7 +122,7 @@ static void rxe_migr_mark_locked(struct rxe_qp *qp)
 	qp->migr.epoch++;
 	qp->migr.unsaid = false;
 	qp->migr.answered = 0;
-	rxe_migr_set(qp, ROAM_RXE_RESUMING, ROAM_RXE_STOPPED);
+	rxe_migr_set(qp, ROAM_RXE_RESUMING | RXE_MIGR_DRAIN, ROAM_RXE_STOPPED);
 }
 
 /* The first half of a stop. Done to every QP of a context before the second,
@@ -166,7 +166,7 @@ int rxe_migr_stop_qp(struct rxe_qp *qp)
 }
 
 /* Back to the oldest unacknowledged PSN, with all retries ahead. Frozen. */
-static void rxe_migr_rewind(struct rxe_qp *qp)
+void rxe_migr_rewind(struct rxe_qp *qp)
 {
 	if (qp_state(qp) != IB_QPS_RTS && qp_state(qp) != IB_QPS_SQD)
 		return;

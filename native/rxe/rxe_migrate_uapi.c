@@ -2,7 +2,6 @@
 /*
  * The uverbs ioctl methods of roam_rxe.h.
  */
-#include <linux/delay.h>
 #include <linux/sched/mm.h>
 #include <rdma/uverbs_ioctl.h>
 
@@ -132,86 +131,9 @@ static int UVERBS_HANDLER(ROAM_RXE_METHOD_DUMP)(struct uverbs_attr_bundle *attrs
 	return rxe_migr_reply(attrs, &req, &buf, count, err);
 }
 
-static int rxe_migr_one(struct rxe_dev *rxe, struct rxe_ucontext *uc, u32 qpn,
-			int (*fn)(struct rxe_qp *qp))
-{
-	struct rxe_qp *qp = rxe_migr_get(&rxe->qp_pool, qpn);
-	int err;
-
-	if (!qp)
-		return -ENOENT;
-	if (uc && !(qp->ibqp.uobject &&
-		    rxe_migr_owns(uc, &qp->ibqp.uobject->uevent.uobject)))
-		err = -ENOENT;
-	else
-		err = fn(qp);
-	rxe_put(qp);
-	return err;
-}
-
-static int rxe_migr_scope(struct uverbs_attr_bundle *attrs,
-			  int (*fn)(struct rxe_qp *qp), bool go_on)
-{
-	struct rxe_ucontext *uc = rxe_migr_uc(attrs);
-	struct roam_rxe_scope req;
-	struct rxe_pool_elem *elem;
-	struct rxe_dev *rxe;
-	unsigned long index;
-	int err, ret = 0;
-	bool whole;
-
-	if (IS_ERR(uc))
-		return PTR_ERR(uc);
-	err = uverbs_copy_from(&req, attrs, ROAM_RXE_ATTR_REQ);
-	if (err)
-		return err;
-	if (req.flags & ~ROAM_RXE_WHOLE_DEVICE)
-		return -EINVAL;
-	whole = req.flags & ROAM_RXE_WHOLE_DEVICE;
-	/* the whole device needs a QPN: nobody stops everybody by mistake */
-	if (whole && !req.qpn)
-		return -EINVAL;
-	if (whole && !rxe_migr_privileged())
-		return -EPERM;
-
-	rxe = to_rdev(uc->ibuc.device);
-	if (req.qpn)
-		return rxe_migr_one(rxe, whole ? NULL : uc, req.qpn, fn);
-
-	xa_for_each(&rxe->qp_pool.xa, index, elem) {
-		err = rxe_migr_one(rxe, uc, index, fn);
-		if (err && err != -ENOENT) {
-			ret = ret ?: err;
-			if (!go_on)
-				break;
-		}
-	}
-	return ret;
-}
-
-/*
- * Whose peer does not answer a greeting has one that does not know the
- * protocol. Each is greeted four times: that takes 75 ms where there is one.
- */
-static void rxe_migr_know_peers(struct uverbs_attr_bundle *attrs)
-{
-	unsigned int ms;
-
-	for (ms = 5; ms <= 40; ms *= 2) {
-		if (rxe_migr_scope(attrs, rxe_migr_greet_qp, true) != -EAGAIN)
-			return;
-		msleep(ms);
-	}
-}
-
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_STOP)(struct uverbs_attr_bundle *attrs)
 {
-	int err = rxe_migr_scope(attrs, rxe_migr_mark_qp, false);
-
-	err = err ?: rxe_migr_scope(attrs, rxe_migr_stop_qp, false);
-	if (!err)
-		rxe_migr_know_peers(attrs);
-	return err;
+	return rxe_migr_stop(attrs);
 }
 
 static int UVERBS_HANDLER(ROAM_RXE_METHOD_GREET)(struct uverbs_attr_bundle *attrs)

@@ -1,9 +1,13 @@
 // What a program sees of its migration: states, changes, and being told. Without a move: test/guest/service.mjs.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { processContexts } from 'roam-rdma';
 import { open } from 'roam-rdma/verbs';
 import { withPair } from './pair.mjs';
+
+const duplicates = () =>
+  Number(readFileSync('/sys/class/infiniband/rxe0/ports/1/hw_counters/duplicate_request', 'utf8'));
 
 describe('migration', () => {
   it('a QP can be stopped, its peer pauses, and both go on', () =>
@@ -24,6 +28,20 @@ describe('migration', () => {
       assert.equal(right.qp.migrationState, 'stopped');
       context.resumeAll();
     }));
+
+  it('a stop has READs answered first, of a peer that may be on the stock module', async () => {
+    for (let round = 0; round < 8; round++)
+      await withPair({ cap: { maxSendWr: 32 } }, async ({ left, right, remote }) => {
+        const before = duplicates();
+        const reads = Array.from({ length: 16 }, () =>
+          left.qp.send({ opcode: 'READ', sges: [left.mr.slice(0, 32768)], remote: remote(right) }),
+        );
+        left.qp.stop();
+        left.qp.resume();
+        await Promise.all(reads);
+        assert.equal(duplicates(), before, `READs that were sent again in round ${round}`);
+      });
+  });
 
   it('changes of state are told as they happen', () =>
     withPair({}, async ({ left, right }) => {

@@ -65,7 +65,7 @@ struct write_plan lane_write_plan(const struct lane *ln, bool from_server, uint6
 
 	p.offset = r & 7;
 	p.len = (r >> 3) % (ln->o->size - p.offset) + 1;
-	p.mark_len = (k & 3) ? (r >> 33) % ln->o->size + 1 : 0;
+	p.mark_len = (k & 3) || ln->o->no_empty ? (r >> 33) % ln->o->size + 1 : 0;
 	return p;
 }
 

@@ -100,7 +100,7 @@ static void post_data(struct lane *ln, bool publish)
 	}
 	if (p.len <= ln->max_inline && (next_random(ln) & 1))
 		wr.send_flags |= IBV_SEND_INLINE;
-	if (next_random(ln) % 16 == 0)
+	if (next_random(ln) % 16 == 0 && !ln->o->no_fence)
 		wr.send_flags |= IBV_SEND_FENCE;
 	/* Never two in a row: a slot must become free without a later message. */
 	ln->last_unsignaled = !ln->last_unsignaled && (next_random(ln) & 1);

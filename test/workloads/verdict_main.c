@@ -36,6 +36,8 @@ static const char usage[] =
 	"      --timeout N         local ACK timeout exponent (17)\n"
 	"      --retry N           retry count (7)\n"
 	"      --mtu N             path MTU (1024)\n"
+	"      --no-fence          no fenced SENDs\n"
+	"      --no-empty          no WRITEs of no bytes\n"
 	"      --fault KIND@N      do something wrong at the N-th: corrupt, corrupt-write, corrupt-read,\n"
 	"                          drop, repeat, drop-write, repeat-add, repeat-write\n\n"
 	"Example: verdict --client 10.77.0.1 -q 4 -e -s 65536 -n 10000\n";
@@ -88,7 +90,8 @@ static int number(const char *s, const char *name, int min, int max)
 
 static void parse(struct options *o, int argc, char **argv)
 {
-	enum { IDLE = 256, CONTEXTS, THREADS, FORK, TIMEOUT, RETRY, MTU, FAULT, SERVER, CLIENT };
+	enum { IDLE = 256, CONTEXTS, THREADS, FORK, TIMEOUT, RETRY, MTU, FAULT, SERVER, CLIENT,
+	       NO_FENCE, NO_EMPTY };
 	static const struct option longs[] = {
 		{ "server", 0, NULL, SERVER }, { "client", 1, NULL, CLIENT }, { "dev", 1, NULL, 'd' },
 		{ "gid-index", 1, NULL, 'x' }, { "gid-addr", 1, NULL, 'a' }, { "port", 1, NULL, 'p' },
@@ -97,6 +100,7 @@ static void parse(struct options *o, int argc, char **argv)
 		{ "idle", 0, NULL, IDLE }, { "multi-context", 1, NULL, CONTEXTS },
 		{ "threads", 1, NULL, THREADS }, { "fork", 1, NULL, FORK }, { "timeout", 1, NULL, TIMEOUT },
 		{ "retry", 1, NULL, RETRY }, { "mtu", 1, NULL, MTU }, { "fault", 1, NULL, FAULT },
+		{ "no-fence", 0, NULL, NO_FENCE }, { "no-empty", 0, NULL, NO_EMPTY },
 		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	int c, mtu = 1024;
@@ -123,6 +127,8 @@ static void parse(struct options *o, int argc, char **argv)
 		case RETRY: o->retry = number(optarg, "retry", 0, 7); break;
 		case MTU: mtu = number(optarg, "mtu", 256, 4096); break;
 		case FAULT: parse_fault(o, optarg); break;
+		case NO_FENCE: o->no_fence = true; break;
+		case NO_EMPTY: o->no_empty = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs("Try verdict --help.\n", stderr); exit(2);
 		}

@@ -7,6 +7,8 @@ import { startPages, verdictOf } from '../support/pages.js';
 /** Memory that no device has registered, in MiB and in pages; one half of it is written to all the time. */
 const PLAIN = 16;
 const PLAIN_PAGES = PLAIN * 256;
+/** So much that it is still on its way when a busy node has got to the end of the engine, in MiB. */
+const MUCH = 64;
 /** Private pages of the process beside it: libraries, heap. */
 const OWN_PAGES = 500;
 /** Registered: small, huge and shared pages, as in pages.c. */
@@ -95,7 +97,7 @@ describe('post-copy', () => {
   });
 
   it('loses it whole, too, when the engine is killed meanwhile', { timeout: 600_000 }, async () => {
-    const { pid, peer } = await startPages(20, PLAIN);
+    const { pid, peer } = await startPages(20, MUCH);
     const a = await node('a');
     const command = ['roam', 'migrate', `pid:${pid}`, '--to', 'b', '--post-copy', '--bandwidth-limit', '2'];
     const engine = await a.start(command, { log: '/root/engine.out' });

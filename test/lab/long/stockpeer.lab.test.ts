@@ -6,6 +6,12 @@ import { itMoves } from '../support/perftest.js';
 import { counter, installRefusingCriu, isStock, REFUSING_CRIU, useStockPeer } from '../support/stock.js';
 import { goodVerdicts, move, progresses, signal, startWorkload } from '../support/verdict.js';
 
+/**
+ * A move makes the peer send again, and there the stock module has faults of its own, moved partner or not: a fenced
+ * request with READs behind it waits for ever (0008), and a READ after a request of no bytes ends in an error (0006).
+ */
+const SPARED = ['--no-fence', '--no-empty'];
+
 describe('a peer on the stock module', () => {
   useSweptLab();
   useStockPeer();
@@ -16,7 +22,13 @@ describe('a peer on the stock module', () => {
     { moving: 'server', args: ['--events', '--rate', '5', '-s', '65536'] },
   ] as const)('keeps its connection while the $moving moves: $args', async ({ moving, args }) => {
     const [server, client] = moving === 'server' ? (['a', 'c'] as const) : (['c', 'a'] as const);
-    const test = await startWorkload({ server, client, moving, address: 'floating', args: [...args] });
+    const test = await startWorkload({
+      server,
+      client,
+      moving,
+      address: 'floating',
+      args: [...args, ...SPARED],
+    });
     await progresses(test.stayer, 10);
     await move(test, 'b');
     await progresses(test.mover, 10);
@@ -35,7 +47,7 @@ describe('a peer on the stock module', () => {
       client: 'c',
       moving: 'server',
       address: 'floating',
-      args: ['--events', '--rate', '20'],
+      args: ['--events', '--rate', '20', ...SPARED],
     });
     await progresses(test.stayer, 10);
     const before = await counter('rcvd_rnr_err');
