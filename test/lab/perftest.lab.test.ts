@@ -18,8 +18,6 @@ describe('an unmodified perftest moves in mid-transfer', () => {
       moving: 'server',
       address: 'changed',
       size: 8192,
-      // Both nodes of the move poll. What is left then is done at once.
-      seconds: 90,
       from: 'a',
       to: 'c',
       peer: 'c',
