@@ -19,7 +19,7 @@ export const IMAGE_OVERHEAD = 16 * 1024 * 1024;
 export function judgeFit(source: SourceFacts, destination: HostFacts, fit: Fit): Finding[] {
   const there = new Findings(destination.hostname);
   judgeCpu(there, fit);
-  judgeClocks(there, fit);
+  judgeClocks(there, destination, fit);
   judgeRoom(there, source, destination, fit);
   judgeSoftware(there, source, destination);
   if (source.rdma.contexts > 0) {
@@ -54,7 +54,8 @@ function judgeCpu(found: Findings, { lackingCpu }: Fit): void {
   }
 }
 
-function judgeClocks(found: Findings, { clock: { wall, monotonic, error } }: Fit): void {
+function judgeClocks(found: Findings, destination: HostFacts, { clock }: Fit): void {
+  const { wall, monotonic, error } = clock;
   if (Math.abs(wall) - error > CLOCK_TOLERANCE_MS) {
     found.warning(
       'CLOCK_DIFFERS',
@@ -62,10 +63,13 @@ function judgeClocks(found: Findings, { clock: { wall, monotonic, error } }: Fit
       'let both hosts keep time by NTP',
     );
   }
+  // In a time namespace it goes on from the freeze.
+  if (destination.timeNamespaces) return;
   const words = monotonic > 0 ? 'forward' : 'back';
-  found.info(
+  found.warning(
     'MONOTONIC_CLOCK',
-    `CLOCK_MONOTONIC counts from the boot of each host: for the process it goes ${words} by ${seconds(Math.abs(monotonic))}`,
+    `the kernel has no time namespaces: for the process CLOCK_MONOTONIC goes ${words} by ${seconds(Math.abs(monotonic))}`,
+    'boot a kernel with CONFIG_TIME_NS there, if it matters to the process',
   );
 }
 

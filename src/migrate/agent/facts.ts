@@ -1,4 +1,5 @@
 // What preflight asks about a host; the source asks itself the same questions.
+import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { arch, hostname } from 'node:os';
 import { zstdVersion } from '../../sys/index.js';
@@ -68,6 +69,7 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
     mrKeys: keys,
     ...(ranges ? { ranges } : {}),
     memoryAvailable: statusBytes(memory, 'MemAvailable'),
+    timeNamespaces: existsSync('/proc/self/ns/time'),
     missingPrograms: programs.filter((_, i) => !present[i]),
     canAnnounce: announcer !== undefined,
   };

@@ -67,6 +67,8 @@ export interface HostFacts {
   /** The numbers that new objects get; absent where the module has no ranges. */
   ranges?: NumberRanges;
   memoryAvailable: number;
+  /** The kernel has time namespaces: CRIU restores into one, in which the clocks since boot go on. */
+  timeNamespaces: boolean;
   /** Programs that were asked for and are missing. */
   missingPrograms: string[];
   canAnnounce: boolean;

@@ -23,6 +23,7 @@ export function host(name: string, ip: string, more: Partial<HostFacts> = {}): H
     qpns: [],
     mrKeys: [],
     memoryAvailable: GIB,
+    timeNamespaces: true,
     missingPrograms: [],
     canAnnounce: true,
     ...more,
