@@ -86,6 +86,19 @@ describe('a container of Docker', () => {
     await bothFinish('b');
   });
 
+  it('moves on, and back to where it came from', async () => {
+    await startPair();
+    const hold = ['--max-hold', '120'];
+    await migrate('a', 'docker:cont-moving', { to: 'b', extra: hold });
+    await dataFlows('b', 300, 120_000);
+    await migrate('b', 'docker:cont-moving', { to: 'a', extra: hold });
+    expect(await inspectDocker('b', 'cont-moving'), 'at the source').toBeUndefined();
+    const after = await inspectDocker('a', 'cont-moving');
+    expect(after?.NetworkSettings.Networks[NETWORK]?.IPAddress).toBe('10.0.1.7');
+    expect(after?.HostConfig.RestartPolicy).toMatchObject({ Name: 'on-failure' });
+    await bothFinish('a');
+  });
+
   it('stays where it is, with its network and its peer, when it cannot be restored', async () => {
     await startPair();
     const sabotage = await whenImagesArrive(
