@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -69,7 +69,10 @@ beforeAll(async () => {
     args: ['--no-sandbox', '--disable-gpu'],
   });
 }, 60_000);
-afterAll(async () => browser?.close());
+afterAll(async () => {
+  await browser?.close();
+  if (!process.env.ROAM_SCREENSHOTS) await rm(dir, { recursive: true, force: true });
+});
 
 interface Opened {
   page: Page;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from 'node:tls';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DataServer } from '../../../src/migrate/agent/data.js';
 import { wayBack } from '../../../src/migrate/agent/lost.js';
 import { DataLink } from '../../../src/migrate/data-link.js';
@@ -42,6 +42,8 @@ beforeAll(async () => {
       { stdio: 'ignore' },
     );
 });
+
+afterAll(() => rm(dir, { recursive: true }));
 
 /** Speaks first, by IPC, of the socket in its argument; sends back every line, with its way back. */
 const AGENT = `if (process.argv[1]) process.send({ data: process.argv[1] });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +24,13 @@ const MIB = 1024 * 1024;
 /** Two ends of a connection. */
 async function pair(): Promise<[Connection, Connection]> {
   const server = createServer({ allowHalfOpen: true });
-  const path = join(await mkdtemp(join(tmpdir(), 'roam-wire-')), 'socket');
+  const dir = await mkdtemp(join(tmpdir(), 'roam-wire-'));
+  const path = join(dir, 'socket');
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const near = connect({ path, allowHalfOpen: true });
   const [far] = (await once(server, 'connection')) as [Socket];
   server.close();
+  await rm(dir, { recursive: true });
   return [channelOver(near), channelOver(far)];
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +11,13 @@ import { ByteSocket } from '../../../src/sys/index.js';
 
 async function sockets(): Promise<[Socket, Socket]> {
   const server = createServer();
-  const path = join(await mkdtemp(join(tmpdir(), 'roam-bytes-')), 'socket');
+  const dir = await mkdtemp(join(tmpdir(), 'roam-bytes-'));
+  const path = join(dir, 'socket');
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const near = connect(path);
   const [far] = (await once(server, 'connection')) as [Socket];
   server.close();
+  await rm(dir, { recursive: true });
   return [near, far];
 }
 

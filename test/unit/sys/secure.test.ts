@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,7 @@ beforeAll(async () => {
   };
   a = await make('a', 'ec -pkeyopt ec_paramgen_curve:prime256v1');
   b = await make('b', 'rsa:2048');
+  await rm(dir, { recursive: true });
 });
 
 /** Connections to a server of its own; `through`: what stands between. */
