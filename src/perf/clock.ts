@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** Milliseconds for which a polling loop may keep the event loop waiting. */
-const SLICE = 25;
+/** Milliseconds for which a polling loop may keep the event loop waiting: a turn of it costs as much as messages. */
+const SLICE = 100;
 
 /** Lets the event loop turn now and then in a loop that polls: for the abort signal, timers and sockets. */
 export class Slices {

@@ -3,14 +3,20 @@ import type { ReceiveBatch } from '../verbs/receive-batch.js';
 import { GRH, type Lane, type Resources } from './resources.js';
 import type { Settled } from './types.js';
 
+/** Messages that are taken at once when they come fast, as long as the receives that are left last for it. */
+const MOST = 64;
+/** What is worth coming back for: a part of the receives, so that the sender finds the others meanwhile. */
+const leastOf = (rxDepth: number): number => Math.max(1, Math.min(MOST / 2, Math.floor(rxDepth / 4)));
+
 /** Receives messages on every lane, and replaces each receive that was used. */
 export class Receiver {
   readonly #resources: Resources;
   readonly #batches: ReceiveBatch[];
   readonly #posted: Float64Array;
-  readonly #completions = new CompletionBatch(16);
+  readonly #completions = new CompletionBatch(MOST);
   readonly #limit: number;
   readonly #qps: number;
+  readonly #least: number;
   total = 0;
   /** Milliseconds; when the first and the last message were seen. */
   first = 0;
@@ -21,6 +27,7 @@ export class Receiver {
     const { qps, rxDepth, iterations, duration, connection } = options;
     this.#resources = resources;
     this.#qps = qps;
+    this.#least = leastOf(rxDepth);
     this.#limit = duration === undefined ? iterations : 0;
     this.#posted = new Float64Array(qps).fill(rxDepth);
     const length = connection === 'UD' ? size + GRH : size;
@@ -37,10 +44,16 @@ export class Receiver {
     return this.#limit > 0 && this.total === this.#limit * this.#qps;
   }
 
-  /** Takes messages. @param patience Microseconds to wait for one. @returns How many. @throws {WorkCompletionError} */
-  take(patience: number): number {
+  /**
+   * Takes messages.
+   *
+   * @param patience Microseconds to wait for `least` of them.
+   * @returns How many.
+   * @throws {WorkCompletionError}
+   */
+  take(patience: number, least = 1): number {
     const batch = this.#completions;
-    const found = this.#resources.recvCq.poll(batch, patience);
+    const found = this.#resources.recvCq.poll(batch, patience, least);
     for (let index = 0; index < found; index++)
       if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
     this.total += found;
@@ -64,9 +77,15 @@ export class Receiver {
     this.#replace(lane, used);
   }
 
-  /** Both, with a note of the time. @returns How many messages. @throws {WorkCompletionError} */
+  /**
+   * Both for as many as come together, with a note of the time.
+   *
+   * @returns How many messages.
+   * @throws {WorkCompletionError}
+   */
   poll(patience: number): number {
-    const found = this.take(patience);
+    const left = this.#limit > 0 ? this.#limit * this.#qps - this.total : this.#least;
+    const found = this.take(patience, Math.max(1, Math.min(this.#least, left)));
     if (found === 0) return 0;
     const now = performance.now();
     if (this.first === 0) this.first = now;

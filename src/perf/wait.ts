@@ -7,7 +7,7 @@ import type { Settled } from './types.js';
  * Microseconds for which a poll that finds nothing may look again, outside of JavaScript: there it finds a message
  * sooner, and leaves the processor to the device's kernel threads meanwhile, which a loop in JavaScript does not.
  */
-const PATIENCE = 5000;
+const PATIENCE = 50_000;
 /** The same where another CQ waits meanwhile. */
 const GLANCE = 200;
 

@@ -81,12 +81,12 @@ export class CqCore implements ChannelUser {
   }
 
   /** Completions for the user into `batch`: kept ones first. Allocates nothing when none were kept. */
-  poll(batch: CompletionBatch, patience: number): number {
+  poll(batch: CompletionBatch, patience: number, least: number): number {
     if (this.#unread.length > 0) {
       batch.fill(this.#unread.splice(0, batch.capacity));
       return batch.length;
     }
-    const found = this.#poll(batch.records, patience);
+    const found = this.#poll(batch.records, patience, least);
     batch.length = found;
     let kept = 0;
     for (let index = 0; index < found; index++) {
@@ -158,7 +158,7 @@ export class CqCore implements ChannelUser {
     if (this.#closed) return;
     try {
       while (this.#unread.length < MAX_UNREAD) {
-        const found = this.#poll(this.#batch.records, 0);
+        const found = this.#poll(this.#batch.records, 0, 1);
         this.#batch.length = found;
         for (let index = 0; index < found; index++) {
           if (this.#batch.wrId(index) < 0) this.#settle(this.#batch.get(index));
@@ -206,9 +206,9 @@ export class CqCore implements ChannelUser {
   }
 
   /** No closure here: what is called for every message must not allocate. */
-  #poll(records: Uint8Array, patience: number): number {
+  #poll(records: Uint8Array, patience: number, least: number): number {
     try {
-      return this.native.poll(records, patience);
+      return this.native.poll(records, patience, least);
     } catch (error) {
       throw verbsFailure('a CQ cannot be polled', error);
     }

@@ -52,14 +52,16 @@ export class Cq extends VerbsObject {
    * Takes what is there, at once; ibv_poll_cq(3). Completions of requests whose promise someone awaits
    * go there and are not counted.
    *
-   * @param patience Microseconds to go on looking for while there is nothing, up to 1,000,000. Nothing else
-   * happens in the thread meanwhile; another thread may have the processor after the first 20.
+   * @param patience Microseconds to go on looking for while there are less than `least`, up to 1,000,000. Nothing
+   * else happens in the thread meanwhile; another thread may have the processor after the first 20.
+   * @param least How many are worth coming back for before the patience ends; the batch's capacity bounds it. Coming
+   * back into JavaScript for each costs a receiver of many messages more than the messages.
    * @returns How many there are in `batch` now.
-   * @throws {RoamError} `CLOSED` @throws {RangeError} for another patience
+   * @throws {RoamError} `CLOSED` @throws {RangeError} for another patience or `least`
    */
-  poll(batch: CompletionBatch, patience = 0): number {
+  poll(batch: CompletionBatch, patience = 0, least = 1): number {
     this.life.check();
-    return this.core.poll(batch, patience);
+    return this.core.poll(batch, patience, least);
   }
 
   /**

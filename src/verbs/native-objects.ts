@@ -22,7 +22,7 @@ export type NativeChannel = Handle<'channel'> & { readonly fd: number };
 export type NativeCq = Handle<'cq'> & {
   readonly depth: number;
   /** See native/verbs/objects/cq.h. */
-  poll(records: Uint8Array, patience: number): number;
+  poll(records: Uint8Array, patience: number, least: number): number;
 };
 /** See native/verbs/objects/post.h. */
 export interface NativeReceiver {

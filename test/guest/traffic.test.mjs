@@ -219,6 +219,27 @@ describe('poll() with patience', () => {
       }
     }));
 
+  it('waits for as many as are worth it, and takes fewer when its time is over', () =>
+    withPair({}, async ({ left, right, remote }) => {
+      const batch = new CompletionBatch(4);
+      const post = (count) => {
+        for (let wrId = 1; wrId <= count; wrId++) {
+          const sges = [left.mr.slice(0, 64)];
+          left.qp.postSend({ wrId, opcode: 'WRITE', sges, remote: remote(right) });
+        }
+      };
+      post(3);
+      assert.equal(left.cq.poll(batch, 1_000_000, 3), 3);
+      assert.deepEqual(
+        [0, 1, 2].map((index) => batch.wrId(index)),
+        [1, 2, 3],
+      );
+      post(6);
+      assert.equal(left.cq.poll(batch, 1_000_000, 100), 4);
+      assert.equal(left.cq.poll(batch, 300_000, 3), 2);
+      for (const bad of [0, -1, 0.5]) assert.throws(() => left.cq.poll(batch, 0, bad), RangeError);
+    }));
+
   it('ends when there is nothing', () =>
     withPair({}, async ({ left }) => {
       const batch = new CompletionBatch();

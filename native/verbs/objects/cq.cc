@@ -152,13 +152,15 @@ Napi::Value CqPoll(const Napi::CallbackInfo &info, CqResource &cq) {
   auto *records = reinterpret_cast<Completion *>(room.data);
   size_t limit = room.length / sizeof(Completion);
   std::chrono::microseconds patience{IntegerArgument(info, 1, "patience", 0, kMostPatience)};
+  auto least = static_cast<size_t>(IntegerArgument(info, 2, "least", 1, INT32_MAX));
+  least = std::min(least, limit);
   size_t count = Take(env, cq, records, limit);
-  if (count == 0 && patience.count() > 0) {
+  if (count < least && patience.count() > 0) {
     Clock::time_point start = Clock::now();
-    for (Clock::duration waited{}; count == 0 && waited < patience; waited = Clock::now() - start) {
+    for (Clock::duration waited{}; count < least && waited < patience; waited = Clock::now() - start) {
       Relax();
       if (waited > kAlone) sched_yield();
-      count = Take(env, cq, records, limit);
+      count += Take(env, cq, records + count, limit - count);
     }
   }
   return Napi::Number::New(env, static_cast<double>(count));
