@@ -46,7 +46,7 @@ describe('an unmodified perftest moves in mid-transfer', () => {
     },
     { tool: 'ib_send_lat', moving: 'server', address: 'changed', size: 2 },
     { tool: 'ib_send_lat', args: ['-e'], moving: 'client', address: 'floating', size: 8192 },
-    { tool: 'ib_write_bw', args: ['-b', '-e'], moving: 'client', address: 'floating', size: 8192 },
+    { tool: 'ib_read_bw', args: ['-b', '-e'], moving: 'client', address: 'floating', size: 8192 },
     { tool: 'ib_write_bw', moving: 'server', address: 'floating', size: 1048576 },
     { tool: 'ib_atomic_bw', moving: 'server', address: 'floating' },
     { tool: 'ib_atomic_bw', args: ['-e'], moving: 'client', address: 'changed' },

@@ -88,7 +88,9 @@ export async function startPerftest(options: PerftestOptions): Promise<Perftest>
     const serverPid = await (await node(server)).start(await argv(server, iterations), {
       log: outFile('server'),
     });
-    await script(server, 'until ss -Hltn "sport = :18515" | grep -q .; do sleep 0.1; done');
+    const listens =
+      'until ss -Hltn "sport = :18515" | grep -q .; do ! grep ^exit-code "$1" || { cat "$1" >&2; exit 1; }; sleep 0.1; done';
+    await script(server, listens, [outFile('server')]);
     const clientArgv = [...(await argv(client, iterations)), moving === 'server' ? MOVING_IP : STAYING_IP];
     const clientPid = await (await node(client)).start(clientArgv, { log: outFile('client') });
     return moving === 'server' ? serverPid : clientPid;
