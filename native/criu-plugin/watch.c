@@ -78,9 +78,10 @@ static enum fate look(const struct watched *w)
 		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
 			traced = tracer != 0;
 		else if (sscanf(line, "SigPnd: %llx", &pending) == 1 ||
-			 sscanf(line, "ShdPnd: %llx", &pending) == 1)
-			dying |= pending & BIT_OF(SIGKILL), stopped |= pending & BIT_OF(SIGSTOP);
-		else if (sscanf(line, "State: %c", &state) == 1)
+			 sscanf(line, "ShdPnd: %llx", &pending) == 1) {
+			dying |= pending & BIT_OF(SIGKILL);
+			stopped |= pending & BIT_OF(SIGSTOP);
+		} else if (sscanf(line, "State: %c", &state) == 1)
 			stopped |= state == 'T';
 	}
 	if (status)
