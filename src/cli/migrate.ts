@@ -32,7 +32,7 @@ export function registerMigrate(program: Command): void {
     .command('migrate')
     .argument(
       '<target>',
-      'what to move: pid:1234 (a process and its descendants), runc:NAME or docker:NAME (a container)',
+      'what to move: pid:1234 (a process and its descendants), runc:NAME, crun:NAME or docker:NAME (a container)',
     );
   memoryFlags(inspectFlags(command))
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', amount, 30)

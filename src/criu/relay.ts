@@ -134,6 +134,8 @@ export class CriuClient implements Disposable {
           await onNotify?.(notification);
           const { script, pid, fds } = notification;
           if (isGone) throw this.#failure('the CRIU process has ended', script);
+          // A client that did not ask for notifications (libcriu's, without a callback) takes one for a failure.
+          if (!this.request.opts?.notifyScripts) return;
           const notify = { script, ...(pid ? { pid } : {}) };
           const answer = { type: criu_req_type.NOTIFY, success: true, notify };
           await this.#tell(create(criu_respSchema, answer as never), fds);

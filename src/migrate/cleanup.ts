@@ -2,9 +2,9 @@
 import type { AgentClient } from './agent/client.js';
 import type { Custody } from './custody.js';
 import { removeNetworkLock } from './dump.js';
+import { forget } from './oci/dump.js';
 import type { Phases } from './phases.js';
 import { removeDirectory } from './remove.js';
-import { forget } from './runc/dump.js';
 import type { SourceFacts } from './source.js';
 
 export interface CleanupOrder {
@@ -34,7 +34,7 @@ export async function cleanUp({
 }: CleanupOrder): Promise<void> {
   const attempt = (what: string, work: Promise<unknown>) =>
     work.catch((error: Error) => phases.warn(`${what}: ${error.message}`));
-  if (container) await attempt('removing the record of runc', forget(container));
+  if (container) await attempt('removing the record of the container', forget(container));
   if (locked)
     await attempt('removing the network lock of the dump', removeNetworkLock(dir, { netns: inside?.path }));
   if (!keepImages) await attempt(`removing ${dir}`, removeDirectory(dir));

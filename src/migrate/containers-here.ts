@@ -1,10 +1,10 @@
 // The containers of this host that a migration can be asked for by name.
 import { docker } from './docker/api.js';
 import type { Inspected } from './docker/types.js';
-import { tryRun } from './run.js';
+import { listContainers, RUNTIMES, type Runtime } from './oci/runtime.js';
 
 export interface NamedContainer {
-  /** `runc:NAME`, `docker:NAME`. */
+  /** `runc:NAME`, `crun:NAME`, `docker:NAME`. */
   target: string;
   /** Its first process. */
   pid: number;
@@ -12,11 +12,9 @@ export interface NamedContainer {
   bundle?: string;
 }
 
-async function ofRunc(): Promise<NamedContainer[]> {
-  const found = await tryRun('runc', ['list', '--format', 'json']).catch(() => undefined);
-  if (found?.exitCode !== 0) return [];
-  const listed = JSON.parse(found.stdout || 'null') as { id: string; pid: number; bundle: string }[] | null;
-  return (listed ?? []).map(({ id, pid, bundle }) => ({ target: `runc:${id}`, pid, bundle }));
+async function ofRuntime(runtime: Runtime): Promise<NamedContainer[]> {
+  const listed = await listContainers(runtime);
+  return listed.map(({ id, pid, bundle }) => ({ target: `${runtime}:${id}`, pid, bundle }));
 }
 
 /** None where no daemon answers. */
@@ -31,4 +29,4 @@ async function ofDocker(): Promise<NamedContainer[]> {
 }
 
 export const containersHere = async (): Promise<NamedContainer[]> =>
-  (await Promise.all([ofRunc(), ofDocker()])).flat();
+  (await Promise.all([...RUNTIMES.map(ofRuntime), ofDocker()])).flat();

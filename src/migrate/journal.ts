@@ -4,6 +4,7 @@ import { RoamError } from '../errors.js';
 import type { Reservation } from '../rxe/index.js';
 import type { MovedAddress } from './address.js';
 import type { Ties } from './docker/networks.js';
+import type { Named } from './oci/runtime.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';
 import type { TlsFiles } from './tls/identity.js';
@@ -70,8 +71,8 @@ export interface JournalEntry {
   files?: { path: string; existed: boolean }[];
   /** Destination: the copy is made from this moment on, clock ticks since boot. */
   since?: string;
-  /** Destination: the container that the copy is made as, by its name. */
-  container?: string;
+  /** Destination: the container that the copy is made as. */
+  container?: Named;
   /** Destination: the container that Docker has made for the copy, by its id. */
   dockerId?: string;
   /** Source: what the container of Docker that is to move may have been taken from. */

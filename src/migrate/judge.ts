@@ -22,7 +22,7 @@ export function judgeTree(source: SourceFacts): Finding[] {
     found.error(
       'NAMESPACES',
       `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
-      'a container moves as roam migrate runc:NAME or docker:NAME; others cannot be moved yet',
+      'a container moves as roam migrate runc:NAME, crun:NAME or docker:NAME; others cannot be moved yet',
     );
   }
   // A pseudo terminal of which the tree holds both ends goes along like a pipe.

@@ -9,7 +9,7 @@ import { mrKeys, withContexts } from './rdma.js';
 import { tcpSockets, udpSockets } from './tcp.js';
 
 export interface Movable {
-  /** What `roam migrate` takes: `pid:1234`, `runc:NAME`, `docker:NAME`. */
+  /** What `roam migrate` takes: `pid:1234`, `runc:NAME`, `crun:NAME`, `docker:NAME`. */
   target: string;
   pid: number;
   comm: string;
@@ -68,7 +68,7 @@ export function topmost(roots: number[], tasks: Map<number, ProcEntry>): number[
   return [...all].filter((pid) => !isBelow(pid));
 }
 
-const UNNAMED = 'it is in a container of another kind than runc and Docker';
+const UNNAMED = 'it is in a container of another kind than runc, crun and Docker';
 
 async function allTasks(): Promise<Map<number, ProcEntry>> {
   const tasks = new Map<number, ProcEntry>();
@@ -168,7 +168,7 @@ async function usedAddresses(pids: number[], gids: string[]): Promise<string[]> 
   return [...gids.map(addressOf), ...sockets.flat()];
 }
 
-/** What of the addresses of a process tree, or of a container of runc, is not the host's own, in CIDR form. */
+/** What of the addresses of a process tree, or of a container of runc or crun, is not the host's own, in CIDR form. */
 export async function floatingAddresses(pid: number, isRunc: boolean): Promise<string[]> {
   const pids = (await processTree(pid)).map((task) => task.pid);
   const gids = await withContexts(pids, (contexts) =>
@@ -208,7 +208,7 @@ async function describe(
     qps.map(({ sgid }) => sgid),
   );
   const problem = name.problem ?? unable;
-  const inside = name.target.startsWith('runc:') ? await floatingInside(pid, used) : [];
+  const inside = /^(runc|crun):/.test(name.target) ? await floatingInside(pid, used) : [];
   return {
     ...name,
     pid,

@@ -17,10 +17,10 @@ import { judgeUnreliable } from './judge-unreliable.js';
 import type { NetnsLink } from './netns/facts.js';
 import type { Inside } from './netns/inside.js';
 import { judgeNetnsPlace } from './netns/judge.js';
+import { judgeContainer, judgeGuests, judgeOpen, judgePlace } from './oci/judge.js';
 import { describePeers, type Peer } from './peers.js';
 import { judgeRanges } from './ranges.js';
 import { mebibytes } from './run.js';
-import { judgeContainer, judgeGuests, judgeOpen, judgePlace } from './runc/judge.js';
 import type { SourceFacts } from './source.js';
 import { isSynced } from './sync.js';
 import type { Finding } from './types.js';
@@ -134,7 +134,7 @@ async function judgeTaken(
     return [
       ...ids,
       ...judgeDocker(source.hostname, docker, sync),
-      ...(await judgeGuests(source)),
+      ...(await judgeGuests(source, container)),
       ...judgeDockerPlace(host, docker, dockerPlace, copyImage),
       ...(await judgeSources(docker, agent, host, sync)),
     ];
@@ -142,7 +142,7 @@ async function judgeTaken(
   return [
     ...ids,
     ...judgeContainer(source, container, sync),
-    ...(await judgeGuests(source)),
+    ...(await judgeGuests(source, container)),
     ...(await judgeOpen(source, container)),
     ...(await judgePlace(container, agent, host, sync)),
   ];

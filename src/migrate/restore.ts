@@ -2,7 +2,7 @@
 import type { AgentClient } from './agent/client.js';
 import type { DockerOrder } from './docker/restore.js';
 import type { Frozen } from './frozen.js';
-import { orderOf } from './runc/restore.js';
+import { orderOf } from './oci/restore.js';
 import { type SourceFacts, stoppedBefore } from './source.js';
 
 export interface Copy {

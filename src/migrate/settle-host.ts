@@ -21,10 +21,10 @@ import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
 import { linksIn } from './netns/facts.js';
 import { addRoutes, removeRoutes } from './netns/routes.js';
+import { deleteContainer } from './oci/runtime.js';
 import { processTree } from './proc.js';
 import { resumeContexts } from './rdma.js';
 import { removeDirectory } from './remove.js';
-import { deleteContainer } from './runc/container.js';
 
 /** CRIU rolls back by itself when its client is gone; this long it may take. */
 const CRIU_GRACE_MS = 20_000;
@@ -123,7 +123,7 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
     for (const task of (await copyTasks(entry)).reverse()) await endTask(task, 0);
     if ((await copyTasks(entry)).length > 0) throw new Error('it does not end');
   });
-  if (container) await steps.do(`deleting the container ${container}`, () => deleteContainer(container));
+  if (container) await steps.do(`deleting the container ${container.name}`, () => deleteContainer(container));
   if (dockerId) await steps.do('removing the container', () => removeContainer(dockerId));
   if (address) await steps.do('giving the address back', () => giveBack(address));
   if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));

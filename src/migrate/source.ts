@@ -10,10 +10,10 @@ import { hostFacts } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import { type FileInventory, inventory } from './files.js';
 import { type Inside, readInside } from './netns/inside.js';
+import { type Container, placeOf } from './oci/container.js';
 import type { ConnectedQp } from './peers.js';
 import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
 import { withContexts } from './rdma.js';
-import { type Container, placeOf } from './runc/container.js';
 import { type TcpSocket, tcpSockets, udpSockets } from './tcp.js';
 
 export interface SourceFacts {
@@ -67,7 +67,8 @@ export function parseTarget(target: string): number {
   const match = /^(?:pid:)?([1-9]\d*)$/.exec(target);
   if (!match) {
     throw new RoamError('BAD_TARGET', `"${target}" does not say what to move`, {
-      remedy: 'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME, docker:NAME',
+      remedy:
+        'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME, crun:NAME, docker:NAME',
     });
   }
   return Number(match[1]);

@@ -1,6 +1,6 @@
 // What is to be moved, by the name that the user gave it.
 import { dockerName, readDocker } from './docker/container.js';
-import { type Container, containerName, readContainer } from './runc/container.js';
+import { type Container, containerName, readContainer } from './oci/container.js';
 import { parseTarget } from './source.js';
 
 export interface Target {
@@ -9,13 +9,14 @@ export interface Target {
 }
 
 /**
- * `pid:1234`, `runc:NAME` or `docker:NAME`.
+ * `pid:1234`, `runc:NAME`, `crun:NAME` or `docker:NAME`.
  *
  * @throws RoamError BAD_TARGET, NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, DOCKER_RUNTIME
  */
 export async function resolveTarget(target: string): Promise<Target> {
-  const [runc, docker] = [containerName(target), dockerName(target)];
-  if (runc === undefined && docker === undefined) return { pid: parseTarget(target) };
-  const container = await (docker === undefined ? readContainer(runc as string) : readDocker(docker));
+  const [named, docker] = [containerName(target), dockerName(target)];
+  const reading = named ? readContainer(named) : docker !== undefined && readDocker(docker);
+  if (!reading) return { pid: parseTarget(target) };
+  const container = await reading;
   return { pid: container.pid, container };
 }

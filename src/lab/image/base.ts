@@ -19,7 +19,7 @@ const IMAGES: Record<KernelChoice, string> = { stable: 'base-', backports: 'back
 const PACKAGES = [
   'linux-image-amd64 linux-headers-amd64 kmod udev procps psmisc busybox-static',
   'rdma-core ibverbs-utils perftest rdmacm-utils python3-pyverbs libibverbs-dev librdmacm-dev',
-  'criu libcriu-dev runc nodejs libnode-dev python3 build-essential',
+  'criu libcriu-dev runc crun nodejs libnode-dev python3 build-essential',
   'iproute2 iputils-ping nftables iptables ethtool tcpdump openssh-server openssh-client rsync',
   'ca-certificates strace zstd xz-utils',
 ].flatMap((line) => line.split(' '));

@@ -7,8 +7,9 @@ import type { CreateBody } from '../docker/types.js';
 import type { Place } from '../hold.js';
 import type { Origin } from '../journal.js';
 import type { NetnsLink } from '../netns/facts.js';
+import type { ContainerOrder } from '../oci/restore.js';
+import type { Named } from '../oci/runtime.js';
 import type { NumberRanges } from '../ranges.js';
-import type { ContainerOrder } from '../runc/restore.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
 import type { LinkFact } from './links.js';
@@ -123,8 +124,8 @@ export interface AgentOps {
     /** `copy`: where the processes have other numbers here; `stopped`: those of them that are to stay stopped. */
     result: { pid: number; ms: number; copy?: { pids: number[]; stopped: number[] } };
   };
-  /** The version of runc, null without it, and whether it knows a container of that name. */
-  runc: { args: { name: string }; result: { version: string | null; known: boolean } };
+  /** The version of a runtime, null without it, and whether it knows a container of that name. */
+  container: { args: Named; result: { version: string | null; known: boolean } };
   docker: { args: PlaceWanted; result: DockerPlace };
   createContainer: { args: { name: string; body: CreateBody }; result: CreatedContainer };
   /** Waits until all memory has come; what went wrong, if something did: then the processes are dead. */

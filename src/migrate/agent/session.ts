@@ -8,10 +8,10 @@ import { restoreDocker } from '../docker/restore.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
 import { netnsAt } from '../netns/facts.js';
+import { type ContainerOrder, restoreContainer } from '../oci/restore.js';
+import { deleteContainer, isKnown, runtimeVersion } from '../oci/runtime.js';
 import { setRanges } from '../ranges.js';
 import { removeDirectory } from '../remove.js';
-import { deleteContainer, isKnown, runcVersion } from '../runc/container.js';
-import { type ContainerOrder, restoreContainer } from '../runc/restore.js';
 import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
@@ -163,9 +163,9 @@ export class AgentSession {
       await this.#journal?.mark({ copy: await livingTasks(pids) });
       return restored;
     },
-    runc: async ({ name }) => {
-      const version = await runcVersion();
-      return { version, known: version !== null && (await isKnown(name)) };
+    container: async (named) => {
+      const version = await runtimeVersion(named.runtime);
+      return { version, known: version !== null && (await isKnown(named)) };
     },
     docker: async (wanted) => dockers.dockerPlace(wanted),
     createContainer: async ({ name, body }) => {
@@ -213,11 +213,15 @@ export class AgentSession {
   };
 
   async #restoreContainer(order: ContainerOrder, { tcpClose, lazy }: Args<'restore'>) {
-    const { name, docker } = order;
-    const record = docker ? {} : { container: name };
+    const { name, runtime, docker } = order;
+    const record = docker ? {} : { container: { runtime, name } };
     const begun = { phase: 'restore', since: await ticksNow(), lazy: lazy || undefined } as const;
     await this.#journal?.mark({ ...begun, ...record, pids: [] });
-    if (!docker) this.#undo.push({ what: `deleting the container ${name}`, fn: () => deleteContainer(name) });
+    if (!docker)
+      this.#undo.push({
+        what: `deleting the container ${name}`,
+        fn: () => deleteContainer({ runtime, name }),
+      });
     const place = { criu: this.#criu, dir: this.#directory(), id: this.#id, tcpClose, lazy };
     // Its end takes the lock along.
     const keepLock = (lock: TcpLock) =>

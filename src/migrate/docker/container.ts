@@ -1,7 +1,7 @@
 // A container of Docker: what the daemon says of it, and the runc container that it is made of.
 import { stat } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
-import { type Container, readContainer } from '../runc/container.js';
+import { type Container, readContainer } from '../oci/container.js';
 import { type DockerInfo, docker, dockerInfo, find } from './api.js';
 import { addressed } from './create.js';
 import type { Inspected, Network } from './types.js';
@@ -50,7 +50,7 @@ export async function readDocker(given: string): Promise<Container> {
         remedy: 'only containers of the default runtime, under /run/docker, can move',
       },
     );
-  const container = await readContainer(Id, root);
+  const container = await readContainer({ runtime: 'runc', name: Id }, root);
   const networks = await Promise.all(
     addressed(inspected).map(([network]) => docker<Network>('GET', `/networks/${network}`)),
   );

@@ -1,7 +1,7 @@
 // The network namespace that a container of runc does not share with the host, as it is at the source.
 import type { Cidr } from '../address.js';
+import type { Container } from '../oci/container.js';
 import { foreignNamespaces } from '../proc.js';
-import type { Container } from '../runc/container.js';
 import type { TcpEnds } from '../tcp.js';
 import { isNetnsOf, linksIn, type NetnsLink, othersIn } from './facts.js';
 import { routesBy } from './routes.js';

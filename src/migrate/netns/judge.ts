@@ -1,6 +1,6 @@
 // Whether a container's network namespace is one that it can leave, and one that it finds at the destination.
 import { Findings } from '../findings.js';
-import type { Container } from '../runc/container.js';
+import type { Container } from '../oci/container.js';
 import type { SourceFacts } from '../source.js';
 import type { Finding } from '../types.js';
 import { deviceIn } from './device.js';

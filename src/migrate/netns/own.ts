@@ -1,6 +1,6 @@
 // The network namespace that runc has made for a container. CRIU is asked for an empty one in its place (runc asks it so,
 // always), and what was in it is put back before the processes come.
-import type { Container } from '../runc/container.js';
+import type { Container } from '../oci/container.js';
 import { runIn } from './enter.js';
 import { linksIn } from './facts.js';
 import type { Inside } from './inside.js';

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { RUNTIMES, type Runtime } from '../../../src/migrate/oci/runtime.js';
 import { addFloating, MOVING_IP, type NodeName, node, POLITE, STAYING_IP, script, workload } from './lab.js';
 import type { Workload } from './verdict.js';
 
@@ -26,6 +27,8 @@ export interface ContainerOptions {
   readonly?: boolean;
   /** It has a network of its own, or joins the one at a path. */
   network?: boolean | string;
+  /** Who runs it; runc. */
+  runtime?: Runtime;
 }
 
 /** Set in a container with a network of its own, to 80. */
@@ -93,16 +96,17 @@ export async function makeBundle(on: NodeName, name: string, options: ContainerO
   await script(on, `rm -rf "$1"; ${MAKE_BUNDLE}`, [bundleOf(name), configOf(name, options)]);
 }
 
-/** `runc run --detach`. @returns pid of its first process on the node */
+/** `runc run --detach`, or crun's. @returns pid of its first process on the node */
 export async function runContainer(on: NodeName, name: string, options: ContainerOptions): Promise<number> {
   await makeBundle(on, name, options);
+  const { runtime = 'runc' } = options;
   await script(
     on,
     `rm -f /root/runc.out; cd "$1"
-     runc --log /root/runc.out run --detach "$2" </dev/null >/dev/null 2>&1 || { cat /root/runc.out; exit 1; }`,
-    [bundleOf(name), name],
+     $3 --log /root/runc.out run --detach "$2" </dev/null >/dev/null 2>&1 || { cat /root/runc.out; exit 1; }`,
+    [bundleOf(name), name, runtime],
   );
-  return pidOf(on, name);
+  return pidOf(on, name, runtime);
 }
 
 export interface ListedContainer {
@@ -112,21 +116,24 @@ export interface ListedContainer {
   bundle: string;
 }
 
-/** `runc list`. */
-export async function containers(on: NodeName): Promise<ListedContainer[]> {
-  return JSON.parse(await script(on, 'runc list --format json')) ?? [];
+/** `runc list`, or crun's. */
+export async function containers(on: NodeName, runtime: Runtime = 'runc'): Promise<ListedContainer[]> {
+  return JSON.parse(await script(on, '$1 list --format json', [runtime])) ?? [];
 }
 
-export async function pidOf(on: NodeName, name: string): Promise<number> {
-  const found = (await containers(on)).find(({ id }) => id === name);
+export async function pidOf(on: NodeName, name: string, runtime: Runtime = 'runc'): Promise<number> {
+  const found = (await containers(on, runtime)).find(({ id }) => id === name);
   expect(found, `container ${name} on node ${on}`).toBeDefined();
   return found?.pid ?? 0;
 }
 
 /** Ends every container of the nodes, and their bundles. */
 export async function removeContainers(...nodes: NodeName[]): Promise<void> {
-  for (const name of nodes)
-    await script(name, 'for c in $(runc list --quiet); do runc delete --force $c; done; rm -rf /containers');
+  for (const name of nodes) {
+    for (const runtime of RUNTIMES)
+      await script(name, 'for c in $($1 list --quiet); do $1 delete --force $c; done', [runtime]);
+    await script(name, 'rm -rf /containers');
+  }
 }
 
 /** The checking workload: its server in a container that will move, its client on the peer. Floating addresses. */
@@ -137,14 +144,16 @@ export async function startInContainer(
     peer,
     readonly = false,
     args = [],
-  }: { on: NodeName; peer: NodeName; readonly?: boolean; args?: string[] },
+    runtime = 'runc',
+  }: { on: NodeName; peer: NodeName; readonly?: boolean; args?: string[]; runtime?: Runtime },
 ): Promise<Workload> {
   await addFloating(on, MOVING_IP);
   await addFloating(peer, STAYING_IP);
   const all = ['--events', '--rate', '10', ...args];
   const log = `${bundleOf(name)}/data/out`;
   const server = ['exec', 'verdict', '--server', '--gid-addr', MOVING_IP, ...all, '>>/data/out', '2>&1'];
-  const pid = await runContainer(on, name, { args: ['/bin/sh', '-c', server.join(' ')], readonly });
+  const command = ['/bin/sh', '-c', server.join(' ')];
+  const pid = await runContainer(on, name, { args: command, readonly, runtime });
   await script(on, 'until grep -q ^listening "$1"; do sleep 0.1; done', [log]);
   const client = ['--client', (await node(on)).ip, '--gid-addr', STAYING_IP, ...all];
   const clientLog = '/root/workload-client.out';

@@ -57,8 +57,9 @@ describe('a client that takes us for CRIU', () => {
   /** This process plays the one that the client has started. */
   const take = () => CriuClient.take(process.pid, taken, own);
 
-  async function dumping(): Promise<CriuClient> {
-    const opts = create(criu_optsSchema, { imagesDirFd: 99, workDirFd: 98, root: '/srv/root', logLevel: 1 });
+  async function dumping(more: MessageInitShape<typeof criu_optsSchema> = { notifyScripts: true }) {
+    const numbers = { imagesDirFd: 99, workDirFd: 98, logLevel: 1 };
+    const opts = create(criu_optsSchema, { ...numbers, root: '/srv/root', ...more });
     const request = create(criu_reqSchema, { type: criu_req_type.DUMP, opts });
     const known = toBinary(criu_optsSchema, opts);
     // As a client that knows more fields than we.
@@ -109,10 +110,27 @@ describe('a client that takes us for CRIU', () => {
     expect((await performed).success).toBe(true);
   });
 
+  it('hears of no notification that it has not asked for', async () => {
+    using from = await dumping({});
+    const heard: string[] = [];
+    const performed = from.perform(
+      criu.ours,
+      { imagesDir, logFile: 'dump.log' },
+      { onNotify: async ({ script }) => void heard.push(script) },
+    );
+    expect((await receiveRequest(criu.its))?.opts?.notifyScripts).toBe(true);
+    await send(criu.its, { type: criu_req_type.NOTIFY, success: true, notify: { script: 'post-dump' } });
+    expect((await receiveRequest(criu.its))?.notifySuccess).toBe(true);
+    await send(criu.its, { type: criu_req_type.DUMP, success: true });
+    expect((await receiveAnswer(client))?.type).toBe(criu_req_type.DUMP);
+    await performed;
+    expect(heard).toEqual(['post-dump']);
+  });
+
   it('is hung up on when CRIU ends while it waits for us', async () => {
     // Plays the CRIU that the client has started.
     const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', taken] });
-    const opts = create(criu_optsSchema, { imagesDirFd: 99 });
+    const opts = create(criu_optsSchema, { imagesDirFd: 99, notifyScripts: true });
     await client.send(toBinary(criu_reqSchema, create(criu_reqSchema, { type: criu_req_type.DUMP, opts })));
     using from = (await CriuClient.take(child.pid as number, 3, own)) as CriuClient;
     closeFd(taken);

@@ -8,7 +8,7 @@ import { judgeHost, judgePair, judgeSockets, judgeTree } from '../../../src/migr
 import { judgeFit } from '../../../src/migrate/judge-fit.js';
 import { judgePostCopy } from '../../../src/migrate/judge-post-copy.js';
 import { judgeUnreliable } from '../../../src/migrate/judge-unreliable.js';
-import type { Container } from '../../../src/migrate/runc/container.js';
+import type { Container } from '../../../src/migrate/oci/container.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
 import type { Finding } from '../../../src/migrate/types.js';
 import { answers, GIB, host, source } from './facts.js';

@@ -8,7 +8,7 @@ import { type Inside, locksTcp } from '../../../src/migrate/netns/inside.js';
 import { judgeInside, judgeNetnsPlace } from '../../../src/migrate/netns/judge.js';
 import { ownNetwork, sysctlOfNetwork } from '../../../src/migrate/netns/own.js';
 import { parseRoutes } from '../../../src/migrate/netns/routes.js';
-import type { Container } from '../../../src/migrate/runc/container.js';
+import type { Container } from '../../../src/migrate/oci/container.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
 import type { Finding } from '../../../src/migrate/types.js';
 import { source } from './facts.js';

@@ -1,5 +1,5 @@
-// runc, with us between it and CRIU. Both are the stock ones: runc finds a small script named criu first on its PATH,
-// which lets us take the socket and becomes the real CRIU, a child of runc as ever, that talks to us instead.
+// runc or crun, with us between it and CRIU. Both are the stock ones: the runtime finds a small script named criu first
+// on its PATH, which lets us take the socket and becomes the real CRIU, its child as ever, that talks to us instead.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -12,21 +12,26 @@ import { CriuClient } from '../../criu/relay.js';
 import { RoamError } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { closeFd, SeqPacket } from '../../sys/index.js';
+import type { Runtime } from './runtime.js';
 
 /** The directory that holds nothing but our `criu`. */
-const SHIM_DIRECTORY = join(packageRoot, 'scripts', 'runc');
+const SHIM_DIRECTORY = join(packageRoot, 'scripts', 'oci');
 
-/** Descriptors that runc inherits and hands on; 5 is the socket that CRIU gets. runc itself uses 3. */
+/** Descriptors that the runtime inherits and hands on; 5 is the socket that CRIU gets. runc itself uses 3. */
 const PAGES_FD = 4;
 const ASK_FD = 6;
 
-/** runc has nothing left to do but to write its records. */
+/** Among the words of an order. */
+const COMMANDS = new Set(['checkpoint', 'restore']);
+
+/** The runtime has nothing left to do but to write its records. */
 const END_TIMEOUT_MS = 30_000;
 
-export interface RuncOrder {
-  /** Of runc: `checkpoint --image-path …`. */
+export interface RuntimeOrder {
+  runtime: Runtime;
+  /** `checkpoint --image-path …`. */
   args: string[];
-  /** File for what runc has to say. */
+  /** File for what the runtime has to say. */
   log: string;
   /** The real CRIU. */
   criu: string;
@@ -35,15 +40,15 @@ export interface RuncOrder {
   pages?: boolean;
 }
 
-/** One runc command that asks CRIU for one dump or restore. */
-export class RuncCriu implements AsyncDisposable {
+/** One command of a runtime that asks CRIU for one dump or restore. */
+export class RuntimeCriu implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #rpc: SeqPacket;
   readonly #client: Promise<CriuClient>;
   readonly #exited: Promise<number>;
 
   private constructor(
-    private readonly order: RuncOrder,
+    private readonly order: RuntimeOrder,
     child: ChildProcess,
     rpc: SeqPacket,
   ) {
@@ -57,12 +62,12 @@ export class RuncCriu implements AsyncDisposable {
     this.#client.catch(() => {});
   }
 
-  /** Starts runc, which comes as far as its request to CRIU. */
-  static start(order: RuncOrder): RuncCriu {
-    const { args, log, env, pages = false } = order;
+  /** Starts the runtime, which comes as far as its request to CRIU. */
+  static start(order: RuntimeOrder): RuntimeCriu {
+    const { runtime, args, log, env, pages = false } = order;
     const { socket, peerFd } = SeqPacket.pair();
     try {
-      const child = spawn('runc', ['--log', log, '--log-format', 'json', ...args], {
+      const child = spawn(runtime, ['--log', log, '--log-format', 'json', ...args], {
         // Apart from the terminal's signals: Ctrl-C must reach the engine, which rolls back in order.
         detached: true,
         // Node.js makes its pipes with socketpair(2): a stream in both directions.
@@ -73,7 +78,7 @@ export class RuncCriu implements AsyncDisposable {
           PATH: `${SHIM_DIRECTORY}:${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`,
         },
       });
-      return new RuncCriu(order, child, socket);
+      return new RuntimeCriu(order, child, socket);
     } catch (error) {
       socket.close();
       throw error;
@@ -88,9 +93,9 @@ export class RuncCriu implements AsyncDisposable {
   }
 
   /**
-   * Lets CRIU do what runc asks for, with `ours` over its options, and waits for the end of runc.
+   * Lets CRIU do what the runtime asks for, with `ours` over its options, and waits for the end of the runtime.
    *
-   * @throws RoamError RUNC_FAILED when runc does not come as far as CRIU
+   * @throws RoamError RUNTIME_FAILED when the runtime does not come as far as CRIU
    * @throws CriuError when CRIU fails, with CRIU_CANCELLED and the reason as cause when `onNotify` threw
    */
   async perform(
@@ -105,13 +110,13 @@ export class RuncCriu implements AsyncDisposable {
     return { pid: restore?.pid ?? 0, ...(complaint === undefined ? {} : { complaint }) };
   }
 
-  /** For who dumps as with {@link Criu.dump}: runc ends as CRIU does, and what it complains about has no weight then. */
+  /** For who dumps as with {@link Criu.dump}: the runtime ends as CRIU does, and what it complains about has no weight then. */
   async dump(ours: CriuOptions, options: RequestOptions = {}): Promise<void> {
     await this.perform(ours, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Without an answer the script, CRIU and runc end by themselves, in this order.
+    // Without an answer the script, CRIU and the runtime end by themselves, in this order.
     this.#ask.destroy();
     this.#rpc.close();
     await this.#client.then(
@@ -125,7 +130,7 @@ export class RuncCriu implements AsyncDisposable {
     return this.#child.stdio[ASK_FD as 3] as unknown as Duplex;
   }
 
-  /** runc starts one CRIU to ask for its version, and one for the work. */
+  /** A runtime starts one CRIU to ask for its version, and one for the work. */
   async #meet(): Promise<CriuClient> {
     this.#ask.on('error', () => {});
     const own = { version: async () => (await Criu.swrk({ path: this.order.criu })).version() };
@@ -136,7 +141,10 @@ export class RuncCriu implements AsyncDisposable {
       this.#ask.write('\n');
     }
     await this.#exited;
-    throw new RoamError('RUNC_FAILED', `runc ${this.order.args[0]}: ${await this.#lastWords()}`);
+    throw new RoamError(
+      'RUNTIME_FAILED',
+      `${this.order.runtime} ${this.order.args.find((word) => COMMANDS.has(word))}: ${await this.#lastWords()}`,
+    );
   }
 
   async #lastWords(): Promise<string> {

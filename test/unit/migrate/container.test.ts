@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Container, containerName, hostPath, parseSpec } from '../../../src/migrate/runc/container.js';
-import { judgeContainer } from '../../../src/migrate/runc/judge.js';
+import { type Container, containerName, hostPath, parseSpec } from '../../../src/migrate/oci/container.js';
+import { judgeContainer } from '../../../src/migrate/oci/judge.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
 
 const spec = (more: object = {}, linux: object = {}) =>
@@ -17,6 +17,7 @@ const spec = (more: object = {}, linux: object = {}) =>
   });
 
 const container = (more: object = {}, linux: object = {}): Container => ({
+  runtime: 'runc',
   name: 'web',
   pid: 17,
   bundle: '/srv/web',
@@ -25,10 +26,12 @@ const container = (more: object = {}, linux: object = {}): Container => ({
 
 describe('a name', () => {
   it('is taken from the target, and no other target is a container', () => {
-    expect(containerName('runc:web-1.a+b_c')).toBe('web-1.a+b_c');
+    expect(containerName('runc:web-1.a+b_c')).toEqual({ runtime: 'runc', name: 'web-1.a+b_c' });
+    expect(containerName('crun:web')).toEqual({ runtime: 'crun', name: 'web' });
+    expect(containerName('youki:web')).toBeUndefined();
     expect(containerName('pid:17')).toBeUndefined();
     expect(containerName('17')).toBeUndefined();
-    for (const bad of ['runc:', 'runc:--force', 'runc:../x', 'runc:a b'])
+    for (const bad of ['runc:', 'crun:', 'runc:--force', 'runc:../x', 'runc:a b'])
       expect(() => containerName(bad)).toThrow(/no name of a container/);
   });
 });

@@ -9,7 +9,8 @@ import { readTask, type Task } from '../proc.js';
 import type { SourceFacts } from '../source.js';
 import { isSynced } from '../sync.js';
 import type { Finding } from '../types.js';
-import { type Container, runcVersion } from './container.js';
+import type { Container } from './container.js';
+import { runtimeVersion } from './runtime.js';
 
 /** Namespaces that CRIU makes again for a container. */
 const MOVABLE = new Set(['mnt', 'pid', 'ipc', 'uts', 'net']);
@@ -47,7 +48,10 @@ export function judgeContainer(source: SourceFacts, container: Container, sync: 
 }
 
 /** Processes in the container that its first one has not started: they would end with it. */
-export async function judgeGuests({ hostname, pid }: SourceFacts): Promise<Finding[]> {
+export async function judgeGuests(
+  { hostname, pid }: SourceFacts,
+  { runtime }: Container,
+): Promise<Finding[]> {
   const found = new Findings(hostname);
   const group = /^0::(.*)$/m.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''))?.[1];
   const members = await readFile(`/sys/fs/cgroup${group}/cgroup.procs`, 'utf8').catch(() => '');
@@ -57,7 +61,7 @@ export async function judgeGuests({ hostname, pid }: SourceFacts): Promise<Findi
       found.error(
         'PROCESS_FROM_OUTSIDE',
         `process ${member} (${task.comm}) was started in the container from outside`,
-        'end what `runc exec` has started there',
+        `end what \`${runtime} exec\` has started there`,
       );
   }
   return found.list;
@@ -69,7 +73,7 @@ const OF_THE_KERNEL = /^(?!\/)|^\/(memfd:|SYSV|anon_hugepage|\[|dev\/(pts|zero|h
 /** Files that came into the container open, and lie outside of it: CRIU finds no mount of the container for them. */
 export async function judgeOpen(
   { hostname, pids, fds }: SourceFacts,
-  { name }: Container,
+  { runtime, name }: Container,
 ): Promise<Finding[]> {
   const found = new Findings(hostname);
   const read = (pid: number) => readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
@@ -84,7 +88,7 @@ export async function judgeOpen(
     found.error(
       'FILE_OUTSIDE',
       `process ${pid} of the container ${name} has ${link} open (descriptor ${fd}), a file of the host outside of the container`,
-      'let it write to a file in the container, or to a socket; the output of `runc run --detach` is such a file',
+      `let it write to a file in the container, or to a socket; the output of \`${runtime} run --detach\` is such a file`,
     );
   return found.list;
 }
@@ -100,22 +104,31 @@ async function descends(task: Task, root: number): Promise<boolean> {
 
 /** What the destination lacks. */
 export async function judgePlace(
-  { name, bundle, rootfs, binds }: Container,
+  { runtime, name, bundle, rootfs, binds }: Container,
   agent: AgentClient,
   host: string,
   sync: string[],
 ): Promise<Finding[]> {
   const found = new Findings(host);
-  const [here, there] = await Promise.all([runcVersion(), agent.request('runc', { name })]);
-  if (there.version === null) found.error('RUNC_MISSING', 'the program runc is missing', 'install runc');
+  const [here, there] = await Promise.all([
+    runtimeVersion(runtime),
+    agent.request('container', { runtime, name }),
+  ]);
+  const code = runtime.toUpperCase();
+  if (there.version === null)
+    found.error(`${code}_MISSING`, `the program ${runtime} is missing`, `install ${runtime}`);
   else if (there.version !== here)
     found.warning(
-      'RUNC_DIFFERS',
-      `runc is ${there.version}, at the source ${here}`,
+      `${code}_DIFFERS`,
+      `${runtime} is ${there.version}, at the source ${here}`,
       'install the same version',
     );
   if (there.known)
-    found.error('CONTAINER_EXISTS', `there is a container ${name} already`, `runc delete --force ${name}`);
+    found.error(
+      'CONTAINER_EXISTS',
+      `there is a container ${name} already`,
+      `${runtime} delete --force ${name}`,
+    );
   const config = `${bundle}/config.json`;
   const sources = binds.map(({ source }) => source).filter((path) => !isSynced(path, sync));
   const [configSize = MISSING, rootKind, ...bindKinds] = await agent.request('sizes', {

@@ -1,10 +1,11 @@
-// A runc container: what its bundle says, and where its files are on the host.
+// A container of runc or crun: what its bundle says, and where its files are on the host.
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { RoamError } from '../../errors.js';
 import type { DockerContainer } from '../docker/container.js';
 import { sysctlOfNetwork } from '../netns/own.js';
 import { tryRun } from '../run.js';
+import { type Named, RUNTIMES, type Runtime } from './runtime.js';
 
 /** A directory or file of the host that a container sees at another place. */
 export interface Bind {
@@ -13,8 +14,7 @@ export interface Bind {
   writable: boolean;
 }
 
-export interface Container {
-  name: string;
+export interface Container extends Named {
   pid: number;
   /** Directory of config.json. */
   bundle: string;
@@ -33,7 +33,7 @@ export interface Container {
   own: string[];
   /** The cgroup is systemd's to make. */
   systemdCgroup: boolean;
-  /** Where runc keeps its record, if not in its own place. */
+  /** Where the runtime keeps its record, if not in its own place. */
   root?: string;
   /** Docker's part, where it is one of Docker's; its name is the id then. */
   docker?: DockerContainer;
@@ -57,24 +57,30 @@ interface State {
   bundle: string;
 }
 
-/** Name of the container that a target such as `runc:web` names; undefined: it names something else. */
-export function containerName(target: string): string | undefined {
-  const name = /^runc:(.*)$/.exec(target)?.[1];
+const TARGET = new RegExp(`^(${RUNTIMES.join('|')}):(.*)$`);
+
+/** The container that a target such as `runc:web` names; undefined: it names something else. */
+export function containerName(target: string): Named | undefined {
+  const [, runtime, name = ''] = TARGET.exec(target) ?? [];
+  if (!runtime) return undefined;
   // The rule of runc itself, but for what would be an option.
-  if (name !== undefined && !/^[\w+.][\w+.-]*$/.test(name))
-    throw new RoamError('BAD_TARGET', `"${name}" is no name of a container`, { remedy: 'see `runc list`' });
-  return name;
+  if (!/^[\w+.][\w+.-]*$/.test(name))
+    throw new RoamError('BAD_TARGET', `"${name}" is no name of a container`, {
+      remedy: `see \`${runtime} list\``,
+    });
+  return { runtime: runtime as Runtime, name };
 }
 
 /**
- * @param root Where runc keeps its records, if not in its own place.
+ * @param root Where the runtime keeps its records, if not in its own place.
  * @throws RoamError NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, BUNDLE_UNREADABLE
  */
-export async function readContainer(name: string, root?: string): Promise<Container> {
-  const { pid, status, bundle } = await stateOf(name, root);
+export async function readContainer(named: Named, root?: string): Promise<Container> {
+  const { runtime, name } = named;
+  const { pid, status, bundle } = await stateOf(named, root);
   if (status !== 'running') {
     throw new RoamError('CONTAINER_NOT_RUNNING', `the container ${name} is ${status}`, {
-      remedy: status === 'paused' ? `runc resume ${name}` : 'only a running container can move',
+      remedy: status === 'paused' ? `${runtime} resume ${name}` : 'only a running container can move',
     });
   }
   const text = await readFile(`${bundle}/config.json`, 'utf8').catch((cause) => {
@@ -82,27 +88,27 @@ export async function readContainer(name: string, root?: string): Promise<Contai
       cause,
     });
   });
-  return { name, pid, bundle, ...parseSpec(text, bundle), ...(root ? { root } : {}) };
+  return { runtime, name, pid, bundle, ...parseSpec(text, bundle), ...(root ? { root } : {}) };
 }
 
-async function stateOf(name: string, root?: string): Promise<State> {
-  const { exitCode, stdout, stderr } = await tryRun('runc', [
-    ...(root ? ['--root', root] : []),
-    'state',
-    name,
-  ]);
+async function stateOf({ runtime, name }: Named, root?: string): Promise<State> {
+  const args = [...(root ? ['--root', root] : []), 'state', name];
+  const { exitCode, stdout, stderr } = await tryRun(runtime, args);
   if (exitCode === 0) return JSON.parse(stdout) as State;
   throw new RoamError(
     'NO_SUCH_CONTAINER',
-    `runc knows no container ${name} on this host (${stderr.trim()})`,
+    `${runtime} knows no container ${name} on this host (${stderr.trim()})`,
     {
-      remedy: 'see `runc list`; the name is that of `runc run NAME`',
+      remedy: `see \`${runtime} list\`; the name is that of \`${runtime} run NAME\``,
     },
   );
 }
 
 /** What config.json says of files and namespaces. @throws SyntaxError when it is no JSON */
-export function parseSpec(text: string, bundle: string): Omit<Container, 'name' | 'pid' | 'bundle'> {
+export function parseSpec(
+  text: string,
+  bundle: string,
+): Omit<Container, 'runtime' | 'name' | 'pid' | 'bundle'> {
   const { root, mounts = [], linux = {} } = JSON.parse(text) as Spec;
   const absolute = (path: string) => normalize(isAbsolute(path) ? path : join(bundle, path));
   const binds: Bind[] = [];
@@ -146,7 +152,7 @@ export const placeOf = (container: Container | undefined) =>
     return container.madeAnew?.some(isBelow) ? undefined : place;
   });
 
-/** The options of runc itself that its commands for this container take. */
+/** The options of the runtime itself that its commands for this container take. */
 export const globalOptions = ({
   systemdCgroup,
   root,
@@ -154,20 +160,3 @@ export const globalOptions = ({
   ...(systemdCgroup ? ['--systemd-cgroup'] : []),
   ...(root ? ['--root', root] : []),
 ];
-
-/** Whether runc has a record of it here, of a container that runs or of one that has ended. */
-export async function isKnown(name: string): Promise<boolean> {
-  return (await tryRun('runc', ['state', name])).exitCode === 0;
-}
-
-/** Kills what is left of a container and removes runc's record of it. None is as good. */
-export async function deleteContainer(name: string): Promise<void> {
-  const { exitCode, stderr } = await tryRun('runc', ['delete', '--force', name]);
-  if (exitCode !== 0) throw new Error(`runc delete: ${stderr.trim()}`);
-}
-
-/** @returns version of runc on this host, such as `1.1.15+ds1`; null: there is none */
-export async function runcVersion(): Promise<string | null> {
-  const found = await tryRun('runc', ['--version']).catch(() => undefined);
-  return /^runc version (\S+)/.exec(found?.stdout ?? '')?.[1] ?? null;
-}

@@ -1,4 +1,4 @@
-// A container at the destination: runc makes it, with its processes and QPs left stopped.
+// A container at the destination: its runtime makes it, with its processes and QPs left stopped.
 import { join } from 'node:path';
 import { criu_network_lock_method } from '../../criu/index.js';
 import { RoamError } from '../../errors.js';
@@ -8,18 +8,18 @@ import { keepCriuLog } from '../logs.js';
 import { fillNetwork, type OwnNetwork, ownNetwork } from '../netns/own.js';
 import type { SourceFacts } from '../source.js';
 import { type Container, globalOptions } from './container.js';
-import { RUNC_LOG } from './dump.js';
+import { RUNTIME_LOG } from './dump.js';
 import { innerPids, treeWithInner } from './inner-pids.js';
-import { RuncCriu } from './runc-criu.js';
+import type { Named } from './runtime.js';
+import { RuntimeCriu } from './runtime-criu.js';
 
 /** What the destination needs to know of a container. */
-export interface ContainerOrder {
-  name: string;
+export interface ContainerOrder extends Named {
   bundle: string;
   systemdCgroup: boolean;
   /** Processes that were stopped before the freeze, by their numbers inside. */
   stopped: number[];
-  /** In a network namespace that runc makes for it alone. */
+  /** In a network namespace that the runtime makes for it alone. */
   network?: OwnNetwork;
   /** It is one of Docker's. */
   docker?: DockerOrder;
@@ -31,9 +31,9 @@ export async function orderOf(
   { inside }: SourceFacts,
   stopped: number[],
 ): Promise<ContainerOrder> {
-  const { name, bundle, systemdCgroup } = container;
+  const { runtime, name, bundle, systemdCgroup } = container;
   const network = ownNetwork(container, inside);
-  const order = { name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
+  const order = { runtime, name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
   return network ? { ...order, network } : order;
 }
 
@@ -57,9 +57,9 @@ export interface RestorePlace {
 }
 
 /**
- * `runc restore` of what lies in `dir`.
+ * `runc restore` (or crun's) of what lies in `dir`.
  *
- * @throws CriuError, or RoamError RUNC_FAILED; runc has removed what it made then
+ * @throws CriuError, or RoamError RUNTIME_FAILED; the runtime has removed what it made then
  */
 export async function restoreContainer(
   order: ContainerOrder,
@@ -67,12 +67,13 @@ export async function restoreContainer(
 ): Promise<RestoredContainer> {
   const started = performance.now();
   const images = `${dir}/images`;
-  const { name, bundle, network } = order;
+  const { runtime, name, bundle, network } = order;
   const args = ['restore', '--detach', '--bundle', bundle, '--image-path', images, name];
-  await using runc = RuncCriu.start({
+  await using asking = RuntimeCriu.start({
+    runtime,
     args: [...globalOptions(order), ...args],
     criu,
-    log: join(dir, RUNC_LOG),
+    log: join(dir, RUNTIME_LOG),
     env: { ROAM_DEFER_RESUME: '1' },
   });
   const ours = {
@@ -90,7 +91,7 @@ export async function restoreContainer(
     // The connections are locked by the agent's own table, which outlives CRIU.
     networkLock: criu_network_lock_method.SKIP,
   };
-  const restoring = runc.perform(ours, {
+  const restoring = asking.perform(ours, {
     onNotify: async ({ script, pid }) => {
       if (script === 'setup-namespaces' && pid && network) await fillNetwork(pid, network);
     },
@@ -98,7 +99,7 @@ export async function restoreContainer(
   const { pid, complaint } = await restoring.catch(async (error) => {
     throw await keepCriuLog(error, `${images}/${RESTORE_LOG}`, id);
   });
-  if (complaint !== undefined) throw new RoamError('RUNC_FAILED', `runc restore: ${complaint}`);
+  if (complaint !== undefined) throw new RoamError('RUNTIME_FAILED', `${runtime} restore: ${complaint}`);
   const tasks = await treeWithInner(pid);
   return {
     pid,
