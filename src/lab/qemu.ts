@@ -97,6 +97,8 @@ export function accelArgs(accel: Accel): string[] {
     : // Both processors in one thread: with a thread each, one can go on running code that the other has just
       // patched, and a kernel that flips a static key dies of "int3" (QEMU 7.2, within seconds of flipping
       // kernel.sched_schedstats; not in 930 flips with one thread). A stray debug trap after cmpxchg16b was seen
-      // too; without that instruction the kernel takes a lock.
-      ['-accel', 'tcg,thread=single,tb-size=512', '-cpu', 'max,cx16=off'];
+      // too; without that instruction the kernel takes a lock. Protection keys: V8 has keys of its own, kernel
+      // threads have none, and QEMU forgets every address it has translated whenever the key register changes,
+      // which is twice for each message that a Node.js program waits for.
+      ['-accel', 'tcg,thread=single,tb-size=512', '-cpu', 'max,cx16=off,pku=off'];
 }
