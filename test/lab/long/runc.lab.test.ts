@@ -6,15 +6,12 @@ import {
   pidOf,
   removeContainers,
   runContainer,
-  startInContainer,
 } from '../support/container.js';
+import { itMovesWhole, itRunsBeforeItsMemory, itStaysWhenNotRestored } from '../support/container-moves.js';
 import { useSweptLab } from '../support/hooks.js';
-import { MOVING_IP, script } from '../support/lab.js';
-import { check, migrate, migrateFails } from '../support/migrate.js';
-import { whenImagesArrive } from '../support/sabotage.js';
-import { goodVerdicts, progresses, signal } from '../support/verdict.js';
+import { script } from '../support/lab.js';
+import { check, migrateFails } from '../support/migrate.js';
 
-const PLUGIN = '/usr/lib/criu/roam_rdma_plugin.so';
 const SLEEPER = ['/bin/sh', '-c', 'while :; do /bin/busybox sleep 1; done'];
 
 describe('a container of runc', () => {
@@ -22,74 +19,9 @@ describe('a container of runc', () => {
   useSweptLab();
   afterEach(() => removeContainers('a', 'b'));
 
-  it('moves with its RDMA connection, its files and its place in the list of runc', async () => {
-    const test = await startInContainer('db', { on: 'a', peer: 'b' });
-    await script('a', 'runc exec db /bin/sh -c "echo kept >/etc/written; echo kept >/tmp/written"');
-    await progresses(test.stayer);
-    const extra = ['--sync', bundleOf('db'), '--pre-copy'];
-    const report = await migrate('a', 'runc:db', { to: 'b', ip: `${MOVING_IP}/24`, extra });
-    expect(report.target).toBe('runc:db');
-    expect(report.objects.qp).toHaveLength(1);
-    expect(report.rounds?.length).toBeGreaterThan(0);
-    expect(report.phases.map(({ name }) => name)).toEqual(expect.arrayContaining(['sync', 'pre-copy']));
-    expect(report.warnings).toEqual([]);
-
-    expect(await containers('a'), 'at the source').toEqual([]);
-    expect(await containers('b'), 'at the destination').toMatchObject([
-      { id: 'db', status: 'running', bundle: bundleOf('db') },
-    ]);
-    expect(await script('a', 'ls -d /sys/fs/cgroup/db 2>&1 || true')).toContain('No such file');
-    test.mover = { ...test.mover, at: 'b', pid: await pidOf('b', 'db') };
-    expect(await script('b', 'cat "/proc/$1/cgroup"', [String(test.mover.pid)])).toContain('/db');
-    const files = await script('b', 'runc exec db /bin/busybox cat /etc/written /tmp/written');
-    expect(files.split('\n')).toEqual(['kept', 'kept']);
-    await progresses(test.mover);
-    await progresses(test.stayer);
-    await signal(test.mover, 'USR1');
-    await goodVerdicts(test);
-    expect(await containers('b')).toMatchObject([{ id: 'db', status: 'stopped' }]);
-  });
-
-  it('runs at the destination before all of its memory is there', async () => {
-    const test = await startInContainer('db', { on: 'a', peer: 'b' });
-    await progresses(test.stayer);
-    const extra = ['--sync', bundleOf('db'), '--post-copy'];
-    const report = await migrate('a', 'runc:db', { to: 'b', ip: `${MOVING_IP}/24`, extra });
-    expect(report.phases.map(({ name }) => name)).toContain('post-copy');
-    const { kept = 0, pages = 0 } = report.postCopy ?? {};
-    expect(kept, 'memory that could wait').toBeGreaterThan(0);
-    expect(pages, 'and has come').toBeGreaterThanOrEqual(kept);
-    expect(await containers('a'), 'at the source').toEqual([]);
-    expect(await containers('b'), 'at the destination').toMatchObject([{ id: 'db', status: 'running' }]);
-    test.mover = { ...test.mover, at: 'b', pid: await pidOf('b', 'db') };
-    await progresses(test.mover);
-    await progresses(test.stayer);
-    await signal(test.mover, 'USR1');
-    await goodVerdicts(test);
-  });
-
-  it('stays where it is when it cannot be restored', async () => {
-    const test = await startInContainer('db', { on: 'a', peer: 'b' });
-    await progresses(test.stayer);
-    const sabotage = await whenImagesArrive(
-      'b',
-      `mv ${PLUGIN} /root/plugin.so`,
-      `mv /root/plugin.so ${PLUGIN}`,
-    );
-    const extra = ['--sync', bundleOf('db')];
-    const error = await migrateFails('a', 'runc:db', { to: 'b', ip: `${MOVING_IP}/24`, extra });
-    await sabotage.undo();
-    expect(error.phase).toBe('restore');
-    expect(error.message).toMatch(/CRIU restore failed/);
-    expect(await containers('b'), 'at the destination').toEqual([]);
-    expect(await containers('a'), 'at the source').toMatchObject([
-      { id: 'db', status: 'running', pid: test.mover.pid },
-    ]);
-    await progresses(test.mover);
-    await progresses(test.stayer);
-    await signal(test.mover, 'USR1');
-    await goodVerdicts(test);
-  });
+  itMovesWhole('runc');
+  itRunsBeforeItsMemory('runc');
+  itStaysWhenNotRestored('runc');
 
   it('is refused with every reason before anything stops', async () => {
     await runContainer('a', 'own', { args: SLEEPER, network: true });
