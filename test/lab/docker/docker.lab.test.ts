@@ -20,6 +20,8 @@ const ITERATIONS = 2500;
 
 /** The two containers of the guide of MigrOS. */
 async function startPair(): Promise<void> {
+  const copy = 'ssh b docker image inspect "$1" >/dev/null 2>&1 || docker save "$1" | ssh b docker load';
+  await script('a', copy, [IMAGE], 120_000);
   // Two that poll answer later than a QP waits by itself: -u is that time.
   const bench = ['ib_send_bw', '-d', 'rxe0', '-x', '1', '-n', String(ITERATIONS), '-b', '-F', '-u', '18'];
   const moving = { ip: '10.0.1.7', cpus: 0.3, args: bench, more: ['--restart', 'on-failure'] };
@@ -86,13 +88,14 @@ describe('a container of Docker', () => {
     await bothFinish('b');
   });
 
-  it('moves on, and back to where it came from', async () => {
+  it('moves to a third node, and back to where it came from', async () => {
     await startPair();
     const hold = ['--max-hold', '120'];
-    await migrate('a', 'docker:cont-moving', { to: 'b', extra: hold });
+    await migrate('a', 'docker:cont-moving', { to: 'c', extra: [...hold, '--copy-image'] });
+    expect(await inspectDocker('a', 'cont-moving'), 'at the source').toBeUndefined();
     await dataFlows('b', 300, 120_000);
-    await migrate('b', 'docker:cont-moving', { to: 'a', extra: hold });
-    expect(await inspectDocker('b', 'cont-moving'), 'at the source').toBeUndefined();
+    await migrate('c', 'docker:cont-moving', { to: 'a', extra: hold });
+    expect(await inspectDocker('c', 'cont-moving'), 'at the source').toBeUndefined();
     const after = await inspectDocker('a', 'cont-moving');
     expect(after?.NetworkSettings.Networks[NETWORK]?.IPAddress).toBe('10.0.1.7');
     expect(after?.HostConfig.RestartPolicy).toMatchObject({ Name: 'on-failure' });

@@ -1,6 +1,8 @@
 import { type NodeName, node, script } from './lab.js';
 
 export const IMAGE = 'docker-repo/perftest:latest';
+/** Those with Docker. */
+const NODES = ['a', 'b', 'c'] as const;
 /** An overlay network of the swarm of all nodes. */
 export const NETWORK = 'rdma-net';
 
@@ -31,13 +33,15 @@ docker swarm init --advertise-addr "$2" >/dev/null
 docker network create -d overlay --attachable --subnet 10.0.1.0/24 "$1" >/dev/null
 docker swarm join-token -q worker`;
 
-/** A Docker with checkpoints on a and b, one swarm, and the image on a alone. */
+/** A Docker with checkpoints on every node, one swarm, and the image on a alone. */
 export async function startDocker(): Promise<void> {
-  await Promise.all((['a', 'b'] as const).map((name) => script(name, START, [], 240_000)));
+  await Promise.all(NODES.map((name) => script(name, START, [], 240_000)));
   await script('a', MAKE_IMAGE, [IMAGE], 120_000);
   const { ip } = await node('a');
   const token = await script('a', MAKE_SWARM, [NETWORK, ip], 120_000);
-  if (token !== '') await script('b', 'docker swarm join --token "$1" "$2:2377"', [token, ip], 120_000);
+  if (token === '') return;
+  for (const name of NODES.slice(1))
+    await script(name, 'docker swarm join --token "$1" "$2:2377"', [token, ip], 120_000);
 }
 
 /** How the guide of MigrOS makes its containers. */
@@ -94,6 +98,6 @@ export async function hurry(on: NodeName, ...names: string[]): Promise<void> {
 }
 
 export async function removeAllFromDocker(): Promise<void> {
-  for (const name of ['a', 'b'] as const)
+  for (const name of NODES)
     await script(name, 'docker ps -qa | xargs -r docker rm --force >/dev/null', [], 120_000);
 }
