@@ -82,7 +82,10 @@ function pagesInFreeze(
 }
 
 /** What a round leaves to a freeze of what it sent, if the process goes on as it did, in pages. */
-const pagesLeft = ({ pages, inFreeze }: PreCopyRound): number => inFreeze ?? pages;
+export const pagesLeft = ({ pages, inFreeze }: PreCopyRound): number => inFreeze ?? pages;
+
+/** Whether a freeze would have so little to send that memory is not what makes it long. */
+export const isLittle = (round: PreCopyRound): boolean => pagesLeft(round) <= LITTLE;
 
 /** If the tasks were frozen now: what has been written since this round's snapshot is sent, the rest is fixed. */
 function predictBlackout(
@@ -107,7 +110,7 @@ export function decide(rounds: PreCopyRound[], { maxBlackoutMs, maxRounds }: Con
     maxBlackoutMs !== undefined && last.predictedMs !== undefined && last.predictedMs <= maxBlackoutMs;
   if (shortEnough) return 'freeze';
   const stuck = before !== undefined && rounds.length > 2 && pagesLeft(last) > pagesLeft(before) * SHRINKS;
-  const nothingLeft = before !== undefined && pagesLeft(last) <= LITTLE;
+  const nothingLeft = before !== undefined && isLittle(last);
   if (!stuck && !nothingLeft && rounds.length < maxRounds) return 'again';
   return maxBlackoutMs === undefined ? 'freeze' : 'no-convergence';
 }

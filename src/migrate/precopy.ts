@@ -3,7 +3,7 @@ import { criu_cg_mode, criuStats } from '../criu/index.js';
 import { PAGE } from '../criu/pages/index.js';
 import { RoamError } from '../errors.js';
 import type { AgentClient } from './agent/client.js';
-import { decide, describeRound } from './convergence.js';
+import { decide, describeRound, isLittle, pagesLeft } from './convergence.js';
 import { SEIZE_TIMEOUT } from './dump.js';
 import type { PageStream } from './pages.js';
 import { pinnedBytes, processTree } from './proc.js';
@@ -98,14 +98,15 @@ function preDumpOptions({ pid, shellJob, connections }: SourceFacts) {
   };
 }
 
-function noConvergence(
-  { round, dirtyRate = 0, rate, predictedMs = 0 }: PreCopyRound,
-  wanted: number,
-): string {
+function noConvergence(last: PreCopyRound, wanted: number): string {
+  const { round, dirtyRate = 0, rate, predictedMs = 0 } = last;
   const mib = (bytes: number) => (bytes / 1048576).toFixed(1);
+  const why = isLittle(last)
+    ? `${pagesLeft(last)} pages would be left to send: most of it is to stop, read and restore the process, which no round shortens`
+    : `${mib(dirtyRate * PAGE)} MiB/s are written, ${mib(rate)} MiB/s can be sent`;
   return (
     `pre-copy does not converge: after ${round} rounds the blackout would be ${(predictedMs / 1000).toFixed(2)} s, ` +
-    `wanted are ${(wanted / 1000).toFixed(2)} s; ${mib(dirtyRate * 4096)} MiB/s are written, ${mib(rate)} MiB/s can be sent`
+    `wanted are ${(wanted / 1000).toFixed(2)} s; ${why}`
   );
 }
 
