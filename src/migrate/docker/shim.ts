@@ -1,6 +1,6 @@
 // containerd's runc, with us between it and CRIU: a script named criu stands first on its PATH while one container is
 // restored, and leads that container's CRIU here. To every other container it is CRIU.
-import { mkdir, rm, stat, symlink } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -71,9 +71,10 @@ export class CriuShim implements AsyncDisposable {
   async perform(ours: CriuOptions, options: RequestOptions = {}): Promise<void> {
     using client = await this.#client;
     const { ask, pid } = this.#found as { ask: Socket; pid: number };
+    const path = await cgroupOf(pid);
     using rpc = SeqPacket.connect(`${placeOf(this.id)}.${pid}`);
     ask.write(`${this.criu}\n`);
-    await client.perform(rpc, ours, options);
+    await client.perform(rpc, { ...ours, ...(path ? { cgRoot: [{ path }] } : {}) } as CriuOptions, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -105,3 +106,11 @@ export class CriuShim implements AsyncDisposable {
 }
 
 const placeOf = (id: string): string => join(MEETING_PLACE, id);
+
+/**
+ * Where runc has put its CRIU: the cgroup of the container. The images have that of the source, which is named after
+ * another id; a container that were restored there would have no limits, and could not be frozen for its next move.
+ */
+async function cgroupOf(pid: number): Promise<string | undefined> {
+  return /^0::(.+)$/m.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+}

@@ -11,7 +11,7 @@ import {
   startDocker,
 } from '../support/docker.js';
 import { useSweptLab } from '../support/hooks.js';
-import { dataFlows, script } from '../support/lab.js';
+import { dataFlows, type NodeName, script } from '../support/lab.js';
 import { check, migrate, migrateFails } from '../support/migrate.js';
 import { whenImagesArrive } from '../support/sabotage.js';
 
@@ -28,6 +28,14 @@ async function startPair(): Promise<void> {
   await runInDocker('a', 'cont-moving', moving);
   await runInDocker('b', 'cont-static', { ip: '10.0.1.3', cpus: 0.1, args: [...bench, '10.0.1.7'] });
   await dataFlows('b', 2000, 120_000);
+}
+
+/** It is in the cgroup that Docker has made for it, with the limits, and not in one of another host's. */
+async function inItsCgroup(on: NodeName): Promise<void> {
+  const { Id = '', State, HostConfig } = (await inspectDocker(on, 'cont-moving')) ?? {};
+  expect(await script(on, 'cat "/proc/$1/cgroup"', [String(State?.Pid)])).toBe(`0::/docker/${Id}`);
+  const limit = await script(on, 'cat "/sys/fs/cgroup/docker/$1/memory.max"', [Id]);
+  expect(Number(limit)).toBe(HostConfig?.Memory);
 }
 
 /** Both ends have done all they had to do. */
@@ -93,9 +101,11 @@ describe('a container of Docker', () => {
     const hold = ['--max-hold', '120'];
     await migrate('a', 'docker:cont-moving', { to: 'c', extra: [...hold, '--copy-image'] });
     expect(await inspectDocker('a', 'cont-moving'), 'at the source').toBeUndefined();
+    await inItsCgroup('c');
     await dataFlows('b', 300, 120_000);
     await migrate('c', 'docker:cont-moving', { to: 'a', extra: hold });
     expect(await inspectDocker('c', 'cont-moving'), 'at the source').toBeUndefined();
+    await inItsCgroup('a');
     const after = await inspectDocker('a', 'cont-moving');
     expect(after?.NetworkSettings.Networks[NETWORK]?.IPAddress).toBe('10.0.1.7');
     expect(after?.HostConfig.RestartPolicy).toMatchObject({ Name: 'on-failure' });
