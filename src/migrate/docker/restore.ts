@@ -1,12 +1,12 @@
 // A container of Docker at the destination: the daemon starts it from a checkpoint, with its processes and QPs left
 // stopped.
 import { copyFile, mkdir, rm } from 'node:fs/promises';
-import { criu_network_lock_method } from '../../criu/index.js';
 import { TcpLock } from '../agent/network.js';
 import { RESTORE_LOG } from '../agent/tasks.js';
 import { keepCriuLog } from '../logs.js';
 import { treeWithInner } from '../oci/inner-pids.js';
 import type { ContainerOrder, RestoredContainer } from '../oci/restore.js';
+import { restoreOptions } from '../oci/restore-options.js';
 import type { TcpEnds } from '../tcp.js';
 import { docker, dockerInfo } from './api.js';
 import { CriuShim } from './shim.js';
@@ -54,31 +54,15 @@ export async function restoreDocker(
   try {
     await copyFile(`${images}/${DESCRIPTORS}`, `${checkpoint}/${DESCRIPTORS}`);
     const starting = docker('POST', `/containers/${id}/start?checkpoint=${CHECKPOINT}`);
-    const restoring = shim.perform(
-      {
-        imagesDir: images,
-        logFile: RESTORE_LOG,
-        logLevel: 4,
-        leaveStopped: true,
-        tcpEstablished: true,
-        tcpClose,
-        fileLocks: true,
-        linkRemap: true,
-        evasiveDevices: true,
-        extUnixSk: true,
-        // The connections are locked by our own table, which outlives CRIU.
-        networkLock: criu_network_lock_method.SKIP,
+    const restoring = shim.perform(restoreOptions(images, tcpClose), {
+      onNotify: async ({ script, pid }) => {
+        if (script !== 'setup-namespaces' || !pid || connections.length === 0) return;
+        // The network is empty yet: it gets its address when runc has been told the same.
+        const lock = new TcpLock(migration, connections, `/proc/${pid}/ns/net`);
+        keepLock(lock);
+        await lock.set(connections);
       },
-      {
-        onNotify: async ({ script, pid }) => {
-          if (script !== 'setup-namespaces' || !pid || connections.length === 0) return;
-          // The network is empty yet: it gets its address when runc has been told the same.
-          const lock = new TcpLock(migration, connections, `/proc/${pid}/ns/net`);
-          keepLock(lock);
-          await lock.set(connections);
-        },
-      },
-    );
+    });
     restoring.catch(() => {});
     // CRIU's own words come first; the daemon may also fail before CRIU has begun.
     await Promise.race([restoring, starting.then(() => restoring)]).catch(async (error) => {

@@ -1,6 +1,5 @@
 // A container at the destination: its runtime makes it, with its processes and QPs left stopped.
 import { join } from 'node:path';
-import { criu_network_lock_method } from '../../criu/index.js';
 import { RoamError } from '../../errors.js';
 import { RESTORE_LOG } from '../agent/tasks.js';
 import type { DockerOrder } from '../docker/restore.js';
@@ -10,6 +9,7 @@ import type { SourceFacts } from '../source.js';
 import { type Container, globalOptions } from './container.js';
 import { RUNTIME_LOG } from './dump.js';
 import { innerPids, treeWithInner } from './inner-pids.js';
+import { restoreOptions } from './restore-options.js';
 import type { Named } from './runtime.js';
 import { RuntimeCriu } from './runtime-criu.js';
 
@@ -76,21 +76,7 @@ export async function restoreContainer(
     log: join(dir, RUNTIME_LOG),
     env: { ROAM_DEFER_RESUME: '1' },
   });
-  const ours = {
-    imagesDir: images,
-    logFile: RESTORE_LOG,
-    logLevel: 4,
-    leaveStopped: true,
-    lazyPages: lazy,
-    tcpEstablished: true,
-    tcpClose,
-    fileLocks: true,
-    linkRemap: true,
-    evasiveDevices: true,
-    extUnixSk: true,
-    // The connections are locked by the agent's own table, which outlives CRIU.
-    networkLock: criu_network_lock_method.SKIP,
-  };
+  const ours = { ...restoreOptions(images, tcpClose), lazyPages: lazy };
   const restoring = asking.perform(ours, {
     onNotify: async ({ script, pid }) => {
       if (script === 'setup-namespaces' && pid && network) await fillNetwork(pid, network);
