@@ -51,6 +51,7 @@ export default defineConfig({
       lab('lab', 'test/lab'),
       lab('long', 'test/lab/long'),
       lab('docker', 'test/lab/docker', 'docker-setup'),
+      lab('podman', 'test/lab/podman', 'podman-setup'),
       lab('game', 'test/lab/game', 'game-setup'),
       lab('soak', 'test/lab/soak'),
     ],

@@ -1,8 +1,8 @@
 // Runs the test steps one after the other, all of them even when one fails, and ends with one line
 // of sums. Steps: lint, unit, native, browser, prove, lab; and, only when named, long: more migrations in the lab,
-// faults: those of them that are broken off, docker: those of containers of Docker, on nodes of their own, and soak: a
-// hundred of them in a row. After --long, words choose scenarios: those of test/lab/long whose file names contain one,
-// and projects of a lab of their own by their names, docker and game: a game server on a journey.
+// faults: those of them that are broken off, docker and podman: those of their containers, on nodes of their own, and
+// soak: a hundred of them in a row. After --long, words choose scenarios: those of test/lab/long whose file names contain
+// one, and projects of a lab of their own by their names, also game: a game server on a journey.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -75,10 +75,11 @@ const steps = {
   long: () => vitest('long'),
   faults: () => vitest('long', 'test/lab/long/faults.lab.test.ts'),
   docker: () => vitest('docker'),
+  podman: () => vitest('podman'),
   game: () => vitest('game'),
   soak: () => vitest('soak'),
 };
-const OWN_LABS = ['docker', 'game', 'soak'];
+const OWN_LABS = ['docker', 'podman', 'game', 'soak'];
 const ONLY_WHEN_NAMED = new Set(['long', 'faults', ...OWN_LABS]);
 
 /** Steps for the words after --long. A word that no file's name contains is a step that there is not. */

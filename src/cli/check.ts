@@ -10,7 +10,7 @@ export function registerCheck(program: Command): void {
     .command('check')
     .argument(
       '<target>',
-      'what would move: pid:1234 (a process and its descendants), runc:NAME, crun:NAME or docker:NAME (a container)',
+      'what would move: pid:1234 (a process and its descendants), runc:NAME, crun:NAME, docker:NAME or podman:NAME (a container)',
     );
   inspectFlags(command)
     .description('tell every reason why a migration would be refused (exit code 1); nothing is stopped')

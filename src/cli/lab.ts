@@ -38,7 +38,7 @@ export function registerLab(program: Command): void {
       "Debian's kernel to boot: stable or backports (default: ROAM_LAB_KERNEL, or stable)",
     )
     .option('--memory <MiB>', 'memory of a node, 1024 by default')
-    .option('--with <extra>', 'more on the nodes: docker (which wants 2048 MiB), game or mpi')
+    .option('--with <extra>', 'more on the nodes: docker (which wants 2048 MiB), podman, game or mpi')
     .addOption(nameOption())
     .option('--json', 'print the status as JSON')
     .addHelpText('after', '\nExample: roam lab up --nodes a,b,peer --module peer=stock')

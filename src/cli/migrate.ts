@@ -24,6 +24,7 @@ Examples:
   roam migrate pid:1234 --to b --max-blackout 300ms --on-no-convergence go
   roam migrate runc:web --to b --ip 10.0.1.7/24 --sync /srv/web
   roam migrate docker:db --to b --copy-image
+  roam migrate podman:db --to b --ip 10.0.1.7/24
   roam migrate pid:1234 --to b --pre-copy --post-copy
 `;
 
@@ -32,7 +33,7 @@ export function registerMigrate(program: Command): void {
     .command('migrate')
     .argument(
       '<target>',
-      'what to move: pid:1234 (a process and its descendants), runc:NAME, crun:NAME or docker:NAME (a container)',
+      'what to move: pid:1234 (a process and its descendants), runc:NAME, crun:NAME, docker:NAME or podman:NAME (a container)',
     );
   memoryFlags(inspectFlags(command))
     .option('--settle-timeout <seconds>', 'how long to wait for the peers to acknowledge Resume', amount, 30)

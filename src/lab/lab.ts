@@ -27,7 +27,7 @@ export interface LabOptions {
   name?: string;
   /** Memory of a node in MiB, default 1024. */
   memory?: number;
-  /** What the nodes are to have beside what a migration needs: `docker`, `game`, `mpi`. */
+  /** What the nodes are to have beside what a migration needs: `docker`, `podman`, `game`, `mpi`. */
   extra?: string;
   /** Called with a line of text at each step. */
   onProgress?: (message: string) => void;

@@ -9,7 +9,7 @@ import type { MigrationReport } from './types.js';
 
 /** Moves the floating address, and a container's; TCP connections are silent at the destination before that. */
 export async function changeAddress(
-  { agent, source, options, destination, docker, custody }: MoveContext,
+  { agent, source, options, destination, managed, custody }: MoveContext,
   { connections, pids }: Frozen,
   floating: FloatingAddress | undefined,
   maxHoldMs: number,
@@ -18,7 +18,7 @@ export async function changeAddress(
   if (!options.tcpClose && !isPrivate(source.inside) && !sameEnds(connections, source.connections)) {
     await agent.request('lockTcp', { connections, ...(netns ? { netns } : {}) });
   }
-  await docker?.leave(custody);
+  await managed?.leave(custody);
   if (floating?.isRdma) {
     // Packets come there with the address, the QPs only with the restore.
     const reservations = await reservationsOf(pids);

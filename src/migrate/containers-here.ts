@@ -2,9 +2,11 @@
 import { docker } from './docker/api.js';
 import type { Inspected } from './docker/types.js';
 import { listContainers, RUNTIMES, type Runtime } from './oci/runtime.js';
+import { podman } from './podman/cli.js';
+import { isPodmanBundle } from './podman/container.js';
 
 export interface NamedContainer {
-  /** `runc:NAME`, `crun:NAME`, `docker:NAME`. */
+  /** `runc:NAME`, `crun:NAME`, `docker:NAME`, `podman:NAME`. */
   target: string;
   /** Its first process. */
   pid: number;
@@ -12,9 +14,11 @@ export interface NamedContainer {
   bundle?: string;
 }
 
+/** But for those that Podman keeps, which have names there. */
 async function ofRuntime(runtime: Runtime): Promise<NamedContainer[]> {
   const listed = await listContainers(runtime);
-  return listed.map(({ id, pid, bundle }) => ({ target: `${runtime}:${id}`, pid, bundle }));
+  const own = listed.filter(({ bundle }) => !isPodmanBundle(bundle));
+  return own.map(({ id, pid, bundle }) => ({ target: `${runtime}:${id}`, pid, bundle }));
 }
 
 /** None where no daemon answers. */
@@ -28,5 +32,11 @@ async function ofDocker(): Promise<NamedContainer[]> {
   );
 }
 
+async function ofPodman(): Promise<NamedContainer[]> {
+  const listed = await podman(['ps', '--format', 'json']).catch(() => '[]');
+  const all = JSON.parse(listed) as { Names: string[]; Pid: number }[];
+  return all.map(({ Names: [name = ''], Pid: pid }) => ({ target: `podman:${name}`, pid }));
+}
+
 export const containersHere = async (): Promise<NamedContainer[]> =>
-  (await Promise.all([...RUNTIMES.map(ofRuntime), ofDocker()])).flat();
+  (await Promise.all([...RUNTIMES.map(ofRuntime), ofDocker(), ofPodman()])).flat();

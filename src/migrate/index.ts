@@ -13,12 +13,14 @@ import { errorsOf } from './findings.js';
 import { type Inspected, inspect, subjectOf } from './inspect.js';
 import { compressionLacks } from './judge-compress.js';
 import { recoverProcess } from './leftovers.js';
+import type { ManagedMove } from './managed.js';
 import { asMigration, type Migration } from './migration.js';
 import { Move } from './move.js';
 import { locksTcp } from './netns/inside.js';
 import { pageOptions } from './oci/dump.js';
 import { PageStream } from './pages.js';
 import { Phases } from './phases.js';
+import { PodmanMove } from './podman/move.js';
 import { preCopy } from './precopy.js';
 import { removeDirectory } from './remove.js';
 import type { SourceFacts } from './source.js';
@@ -113,7 +115,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
       if (locks) await checked.agent.request('lockTcp', { connections, ...(netns ? { netns } : {}) });
-      const docker = await prepareDocker(checked, options, phases);
+      const managed = await prepareManaged(checked, dir, options, phases);
       const { path } = await checked.agent.request('openData', {});
       const { compress = 'auto', bandwidth } = options;
       const unable =
@@ -127,7 +129,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       });
       connection.link = link;
       connection.tally = tally;
-      return { dir, link, tally, custody, ...(docker ? { docker } : {}) };
+      return { dir, link, tally, custody, ...(managed ? { managed } : {}) };
     });
     const { agent, criu } = checked;
     const { signal } = options;
@@ -140,12 +142,12 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       ...pageOptions(checked.source.container, criu),
       ...(signal ? { signal } : {}),
     });
-    const { docker } = prepared;
-    if (checked.sync.length > 0 || docker)
+    const { managed } = prepared;
+    if (checked.sync.length > 0 || managed)
       await phases.run(
         'sync',
         hostname(),
-        async () => (await syncAll(checked.sync, to, ssh)) + ((await docker?.sync()) ?? 0),
+        async () => (await syncAll(checked.sync, to, ssh)) + ((await managed?.sync()) ?? 0),
         (bytes) => `${bytes} bytes`,
       );
     const rounds = options.preCopy
@@ -180,14 +182,16 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
 }
 
 /** The container at the destination, made and not started. */
-async function prepareDocker(
-  { source, dockerPlace, agent }: Inspected,
+async function prepareManaged(
+  { place, agent, criu }: Inspected,
+  dir: string,
   options: MigrateOptions,
   phases: Phases,
-): Promise<DockerMove | undefined> {
-  const docker = source.container?.docker;
-  if (!docker || !dockerPlace) return undefined;
-  return DockerMove.prepare(docker, dockerPlace, agent, options, (problem) => phases.warn(problem));
+): Promise<ManagedMove | undefined> {
+  if (!place) return undefined;
+  if (place.manager === 'podman') return PodmanMove.prepare({ ...place, agent, options, criu, dir });
+  const { container, place: there } = place;
+  return DockerMove.prepare(container, there, agent, options, (problem) => phases.warn(problem));
 }
 
 interface Ahead {

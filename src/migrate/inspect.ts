@@ -4,6 +4,7 @@ import type { Way } from './agent/transport.js';
 import { oneFloating } from './floats.js';
 import { leftoverFindings } from './leftovers.js';
 import { floatingAddresses } from './movables.js';
+import { isManaged } from './oci/container.js';
 import { type PreflightResult, preflight } from './preflight.js';
 import { readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
@@ -39,7 +40,7 @@ export async function inspect(
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto', copyImage = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);
-  const isRunc = container !== undefined && !container.docker;
+  const isRunc = container !== undefined && !isManaged(container);
   const ip =
     options.ip === 'auto' ? oneFloating(options.target, await floatingAddresses(pid, isRunc)) : options.ip;
   const sync = await syncPaths(options.sync ?? []);

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { RoamError } from '../errors.js';
 import type { Reservation } from '../rxe/index.js';
 import type { MovedAddress } from './address.js';
-import type { Ties } from './docker/networks.js';
+import type { Made, Ties } from './managed.js';
 import type { Named } from './oci/runtime.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';
@@ -73,9 +73,9 @@ export interface JournalEntry {
   since?: string;
   /** Destination: the container that the copy is made as. */
   container?: Named;
-  /** Destination: the container that Docker has made for the copy, by its id. */
-  dockerId?: string;
-  /** Source: what the container of Docker that is to move may have been taken from. */
+  /** Destination: the container that Docker or Podman has made for the copy. */
+  made?: Made;
+  /** Source: what the container of Docker or Podman that is to move may have been taken from. */
   ties?: Ties;
   /** Destination: every process of the copy. */
   pids?: number[];

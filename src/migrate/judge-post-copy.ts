@@ -1,5 +1,6 @@
 import type { HostFacts } from './agent/protocol.js';
 import { Findings } from './findings.js';
+import { isManaged } from './oci/container.js';
 import { mebibytes } from './run.js';
 import type { SourceFacts } from './source.js';
 import type { Finding } from './types.js';
@@ -16,8 +17,12 @@ export function judgePostCopy(source: SourceFacts, destination: HostFacts): Find
       'CRIU cannot bring memory after a restore (its feature check knows no lazy pages)',
       `use a kernel with CONFIG_USERFAULTFD, or ${without}`,
     );
-  if (container?.docker)
-    here.error('POST_COPY_UNSUPPORTED', 'memory of a container of Docker cannot follow it yet', without);
+  if (container && isManaged(container))
+    here.error(
+      'POST_COPY_UNSUPPORTED',
+      'memory of a container of Docker or Podman cannot follow it yet',
+      without,
+    );
   if (host.memoryAvailable < memory)
     here.error(
       'MEMORY_SHORT',

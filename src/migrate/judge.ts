@@ -3,6 +3,7 @@
 import { LOCAL_IMAGES } from './agent/prepare.js';
 import type { HostFacts } from './agent/protocol.js';
 import { Findings } from './findings.js';
+import { isManaged } from './oci/container.js';
 import { mebibytes } from './run.js';
 import type { SourceFacts } from './source.js';
 import { isLoopback, isWildcard, type TcpSocket } from './tcp.js';
@@ -22,7 +23,7 @@ export function judgeTree(source: SourceFacts): Finding[] {
     found.error(
       'NAMESPACES',
       `process ${source.pid} is in namespaces of its own (${foreignNamespaces.join(', ')})`,
-      'a container moves as roam migrate runc:NAME, crun:NAME or docker:NAME; others cannot be moved yet',
+      'a container moves as roam migrate runc:NAME, crun:NAME, docker:NAME or podman:NAME; others cannot be moved yet',
     );
   }
   // A pseudo terminal of which the tree holds both ends goes along like a pipe.
@@ -58,9 +59,10 @@ export function judgeTree(source: SourceFacts): Finding[] {
 
 /** A pipe whose other end is outside the tree would be cut. */
 function judgePipes({ hostname: host, fds, pid: root, container }: SourceFacts): Finding[] {
-  // Docker's own, by which it reads what the container prints: runc has other ones at the destination.
-  const dockers = container?.docker ? fds.filter(({ pid, fd }) => pid === root && fd <= 2) : [];
-  const known = new Set(dockers.map(({ link }) => link));
+  // Docker's own, or Podman's, by which it reads what the container prints: there are others at the destination.
+  const managed = container && isManaged(container);
+  const theirs = managed ? fds.filter(({ pid, fd }) => pid === root && fd <= 2) : [];
+  const known = new Set(theirs.map(({ link }) => link));
   const ends = new Map<string, { reads: boolean; writes: boolean; pid: number; fd: number }>();
   for (const { link, flags, pid, fd } of fds) {
     if (!link.startsWith('pipe:') || known.has(link)) continue;

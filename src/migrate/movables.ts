@@ -9,7 +9,7 @@ import { mrKeys, withContexts } from './rdma.js';
 import { tcpSockets, udpSockets } from './tcp.js';
 
 export interface Movable {
-  /** What `roam migrate` takes: `pid:1234`, `runc:NAME`, `crun:NAME`, `docker:NAME`. */
+  /** What `roam migrate` takes: `pid:1234`, `runc:NAME`, `crun:NAME`, `docker:NAME`, `podman:NAME`. */
   target: string;
   pid: number;
   comm: string;
@@ -68,7 +68,7 @@ export function topmost(roots: number[], tasks: Map<number, ProcEntry>): number[
   return [...all].filter((pid) => !isBelow(pid));
 }
 
-const UNNAMED = 'it is in a container of another kind than runc, crun and Docker';
+const UNNAMED = 'it is in a container of another kind than those of runc, crun, Docker and Podman';
 
 async function allTasks(): Promise<Map<number, ProcEntry>> {
   const tasks = new Map<number, ProcEntry>();

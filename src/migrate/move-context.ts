@@ -2,7 +2,7 @@ import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import type { Custody } from './custody.js';
 import type { DataLink } from './data-link.js';
-import type { DockerMove } from './docker/move.js';
+import type { ManagedMove } from './managed.js';
 import type { PageStream } from './pages.js';
 import type { Phases } from './phases.js';
 import type { SourceFacts } from './source.js';
@@ -26,8 +26,8 @@ export interface MoveContext {
   /** Of what goes over `link`. */
   tally: Tally;
   pages: PageStream;
-  /** Of a container of Docker. */
-  docker?: DockerMove;
+  /** Of a container of Docker or Podman. */
+  managed?: ManagedMove;
   /** Rounds of pre-copy, if there were any. */
   rounds?: PreCopyRound[];
   carryLimit: number;

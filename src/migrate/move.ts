@@ -72,7 +72,7 @@ export class Move {
       (error: MigrationError) => error,
     );
     // A network of its own has gone with the processes, and what was locked in it.
-    const isHere = !this.c.docker?.isApart;
+    const isHere = !this.c.managed?.isApart;
     const locked = locksTcp(this.c.source, options.tcpClose) && isHere;
     const keepImages = options.keepImages ?? false;
     await phases.keepLogs();
@@ -87,8 +87,8 @@ export class Move {
     const here = hostname();
     phases.throwIfAborted();
     const dump = phases.begin('dump');
-    const { docker } = this.c;
-    if (docker) phases.onRollback('keeping the container connected', () => docker.staysConnected());
+    const { managed } = this.c;
+    if (managed) phases.onRollback('keeping the container connected', () => managed.staysConnected());
     phases.onRollback('resuming the QPs here', () => resumeFrozen(this.#frozen));
     const thaw = phases.mark();
     let commit: ReturnType<Phases['begin']> | undefined;
@@ -135,11 +135,11 @@ export class Move {
   }
 
   async #atDestination(): Promise<void> {
-    const { phases, agent, source, options, link, dir, missingFiles, carryLimit, sync, docker } = this.c;
+    const { phases, agent, source, options, link, dir, missingFiles, carryLimit, sync, managed } = this.c;
     const { to, tcpClose = false } = options;
     // Undone last: while the destination has not given the address up, two hosts would answer for it.
     phases.onRollback('taking the address back', async () => this.#floating?.takeBack());
-    if (docker) phases.onRollback('connecting the container again', () => docker.comeBack());
+    if (managed) phases.onRollback('connecting the container again', () => managed.comeBack());
     phases.onRollback(`undoing everything on ${to}`, async () => {
       const { warnings } = await this.c.custody.abort(agent, options.keepImages ?? false);
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
@@ -152,7 +152,7 @@ export class Move {
         const objects = frozenObjects(this.#frozen, (problem) => phases.warn(problem));
         // First: what is the same then need not be carried.
         this.#bytes += await syncAll(sync, to, options.ssh ?? ['ssh']);
-        this.#bytes += (await docker?.sync()) ?? 0;
+        this.#bytes += (await managed?.sync()) ?? 0;
         this.#carried = await filesToCarry(
           this.#frozen.pids,
           missingFiles,
@@ -169,7 +169,7 @@ export class Move {
       },
       () => `${sent} bytes`,
     );
-    if (this.#floating || docker || this.#frozen.connections.length > 0) {
+    if (this.#floating || managed || this.#frozen.connections.length > 0) {
       await phases.run(
         'address',
         to,
@@ -177,7 +177,7 @@ export class Move {
           await demandHeld(source.pid);
           this.#address = await changeAddress(this.c, this.#frozen, this.#floating, this.#maxHoldMs);
         },
-        () => this.#address?.ip ?? docker?.addresses.join(', ') ?? 'stays',
+        () => this.#address?.ip ?? (managed?.addresses.join(', ') || 'stays'),
       );
     }
     this.#copy = await phases.run('restore', to, async () => {
@@ -185,7 +185,7 @@ export class Move {
       const { lazy } = this.c.pages;
       if (lazy && lazy.pages > 0) this.#postCopy = await PostCopy.open(this.c, lazy);
       const how = { tcpClose, lazy: this.#postCopy !== undefined };
-      return restoreCopy(agent, source, this.#frozen, how, docker?.order(this.#frozen.connections));
+      return restoreCopy(agent, source, this.#frozen, how, managed?.order(this.#frozen.connections));
     });
     await phases.run('verify', to, async () => {
       this.#places = await verifyCopy(agent, this.#copy, to);

@@ -4,13 +4,12 @@ import type { AgentClient } from './agent/client.js';
 import { DIRECTORY, MISSING } from './agent/facts.js';
 import type { HostFacts } from './agent/protocol.js';
 import type { Way } from './agent/transport.js';
-import { judgeDocker, judgeDockerPlace, judgeSources } from './docker/judge.js';
-import type { DockerPlace } from './docker/place.js';
 import { bySeverity, Findings } from './findings.js';
 import { askFit } from './fit.js';
 import { judgeHost, judgePair, judgeSockets, judgeTree } from './judge.js';
 import { judgeCompression } from './judge-compress.js';
 import { judgeFit } from './judge-fit.js';
+import { askManager, judgeManaged, type ManagedPlace } from './judge-managed.js';
 import { judgePeers } from './judge-peers.js';
 import { judgePostCopy } from './judge-post-copy.js';
 import { judgeUnreliable } from './judge-unreliable.js';
@@ -49,8 +48,8 @@ export interface PreflightResult {
   /** Small files that the destination lacks; they travel with the process. */
   missingFiles: string[];
   peers: Peer[];
-  /** Where Docker would make the container. */
-  dockerPlace?: DockerPlace;
+  /** Where Docker or Podman would make the container. */
+  place?: ManagedPlace;
 }
 
 /** Asks both hosts, and reports all findings at once. */
@@ -74,7 +73,7 @@ export async function preflight(
   const files = await compareFiles(source, agent, destination.hostname, options);
   const fit = await askFit(source, agent, files.missing, options.peerHosts);
   const peers = describePeers(source, destination, fit);
-  const dockerPlace = await askDocker(source, agent);
+  const place = source.container && (await askManager(source.container, agent));
   const netns = inside?.path === undefined ? undefined : await agent.request('netns', { path: inside.path });
   const findings = [
     ...judgeTree(source),
@@ -91,7 +90,7 @@ export async function preflight(
       ? []
       : judgeNetnsPlace(inside, netns ?? null, destination.hostname, options.ipDevice)),
     ...judgeUnreliable(source, destination),
-    ...(await judgeTaken(source, agent, destination.hostname, options, dockerPlace)),
+    ...(await judgeTaken(source, agent, destination.hostname, options, place)),
     ...(options.postCopy ? judgePostCopy(source, destination) : []),
     ...judgeCompression([source.host, destination], options.compress),
     ...files.findings,
@@ -101,7 +100,7 @@ export async function preflight(
     destination,
     missingFiles: files.missing,
     peers,
-    ...(dockerPlace ? { dockerPlace } : {}),
+    ...(place ? { place } : {}),
   };
 }
 
@@ -123,20 +122,18 @@ async function judgeTaken(
   agent: AgentClient,
   host: string,
   { sync, copyImage }: PreflightOptions,
-  dockerPlace: DockerPlace | undefined,
+  place: ManagedPlace | undefined,
 ): Promise<Finding[]> {
   const { container, foreignNamespaces } = source;
   // In a pid namespace of their own every id is free.
   const ids = foreignNamespaces.includes('pid') ? [] : await judgeIds(source, agent, host);
   if (!container) return ids;
-  const { docker } = container;
-  if (docker && dockerPlace) {
+  if (place) {
+    const options = { sync, copyImage };
     return [
       ...ids,
-      ...judgeDocker(source.hostname, docker, sync),
       ...(await judgeGuests(source, container)),
-      ...judgeDockerPlace(host, docker, dockerPlace, copyImage),
-      ...(await judgeSources(docker, agent, host, sync)),
+      ...(await judgeManaged(place, agent, { source: source.hostname, destination: host }, options)),
     ];
   }
   return [
@@ -146,13 +143,6 @@ async function judgeTaken(
     ...(await judgeOpen(source, container)),
     ...(await judgePlace(container, agent, host, sync)),
   ];
-}
-
-async function askDocker({ container }: SourceFacts, agent: AgentClient): Promise<DockerPlace | undefined> {
-  if (!container?.docker) return undefined;
-  const { name, inspected, networks } = container.docker;
-  const image = { id: inspected.Image, name: inspected.Config.Image };
-  return agent.request('docker', { name, image, networks: networks.map(({ Id }) => Id) });
 }
 
 async function judgeIds(source: SourceFacts, agent: AgentClient, host: string): Promise<Finding[]> {

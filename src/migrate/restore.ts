@@ -1,8 +1,7 @@
 // The processes at the destination, as they are known there.
 import type { AgentClient } from './agent/client.js';
-import type { DockerOrder } from './docker/restore.js';
 import type { Frozen } from './frozen.js';
-import { orderOf } from './oci/restore.js';
+import { type ContainerOrder, orderOf } from './oci/restore.js';
 import { type SourceFacts, stoppedBefore } from './source.js';
 
 export interface Copy {
@@ -20,12 +19,11 @@ export async function restoreCopy(
   source: SourceFacts,
   { contexts, pids }: Frozen,
   options: { tcpClose: boolean; lazy: boolean },
-  dockerOrder?: DockerOrder,
+  managed: Pick<ContainerOrder, 'docker' | 'podman'> = {},
 ): Promise<Copy> {
   const { shellJob, container } = source;
   const stopped = stoppedBefore(source);
-  const runc = container && (await orderOf(container, source, stopped));
-  const order = runc ? { container: dockerOrder ? { ...runc, docker: dockerOrder } : runc } : {};
+  const order = container && { container: { ...(await orderOf(container, source, stopped)), ...managed } };
   const { copy } = await agent.request('restore', { shellJob, ...options, pids, ...order });
   return { contexts, pids, stopped, ...copy };
 }

@@ -12,13 +12,12 @@ import {
 import { TcpLock } from './agent/network.js';
 import { resumeTree } from './agent/tasks.js';
 import { announceStay } from './announce.js';
-import { tie } from './docker/networks.js';
-import { removeContainer } from './docker/remove.js';
 import { removeNetworkLock } from './dump.js';
 import { letRun } from './held.js';
 import { reserveHere } from './hold.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
+import { removeMade, tie } from './managed.js';
 import { linksIn } from './netns/facts.js';
 import { addRoutes, removeRoutes } from './netns/routes.js';
 import { deleteContainer } from './oci/runtime.js';
@@ -60,9 +59,9 @@ export async function settleSource(
     const alive = action === 'undo' && (await fateOfOrigin(origin)) === 'alive';
     await journal.settle({ settled: action, owner: undefined });
     if (locked) await steps.do('removing the network lock of the dump', () => unlockDump(dir, netns));
-    if (ties && action === 'finish') await steps.do('removing the container', () => removeContainer(ties.id));
+    if (ties && action === 'finish') await steps.do('removing the container', () => removeMade(ties));
     if (alive) {
-      if (ties) await steps.do('connecting the container to its networks', () => tie(ties));
+      if (ties) await steps.do('tying the container to what it was loosened from', () => tie(ties));
       const pids = (await processTree(origin.root.pid)).map(({ pid }) => pid);
       if (address) await steps.do('taking the address back', () => takeBack(address));
       await steps.do('resuming the QPs', () => resumeAll(pids));
@@ -97,8 +96,8 @@ export async function settleDestination(
 }
 
 async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): Promise<void> {
-  const { id, connections, files = [], pids = [], origin, address, dockerId, netns } = entry;
-  if (connections && dockerId)
+  const { id, connections, files = [], pids = [], origin, address, made, netns } = entry;
+  if (connections && made?.manager === 'docker')
     await steps.do('unlocking TCP', () => new TcpLock(id, connections, `/proc/${pids[0]}/ns/net`).release());
   if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections, netns).release());
   if (!entry.resumed) {
@@ -114,7 +113,7 @@ async function finishCopy(entry: JournalEntry, journal: Journal, steps: Steps): 
 }
 
 async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
-  const { id, dir, connections, reservations, files = [], address, container, dockerId, netns } = entry;
+  const { id, dir, connections, reservations, files = [], address, container, made, netns } = entry;
   await steps.do('ending CRIU', async () => {
     for (const task of await criuIn(dir)) await endTask(task, CRIU_GRACE_MS);
   });
@@ -124,7 +123,7 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
     if ((await copyTasks(entry)).length > 0) throw new Error('it does not end');
   });
   if (container) await steps.do(`deleting the container ${container.name}`, () => deleteContainer(container));
-  if (dockerId) await steps.do('removing the container', () => removeContainer(dockerId));
+  if (made) await steps.do('removing the container', () => removeMade(made));
   if (address) await steps.do('giving the address back', () => giveBack(address));
   if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));
   if (connections) await steps.do('unlocking TCP', () => new TcpLock(id, connections, netns).abandon());

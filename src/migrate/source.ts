@@ -68,7 +68,7 @@ export function parseTarget(target: string): number {
   if (!match) {
     throw new RoamError('BAD_TARGET', `"${target}" does not say what to move`, {
       remedy:
-        'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME, crun:NAME, docker:NAME',
+        'name a process or a container: roam migrate pid:1234 --to HOST, runc:NAME, crun:NAME, docker:NAME, podman:NAME',
     });
   }
   return Number(match[1]);

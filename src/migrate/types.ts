@@ -56,7 +56,7 @@ export type MigrationEvent =
   | { type: 'warning'; phase: PhaseName; message: string };
 
 export interface InspectOptions {
-  /** What to move: `pid:1234` (a process and all its descendants), `runc:NAME`, `crun:NAME` or `docker:NAME` (a container). */
+  /** What to move: `pid:1234` (a process and all its descendants), `runc:NAME`, `crun:NAME`, `docker:NAME` or `podman:NAME` (a container). */
   target: string;
   /**
    * ssh destination: `host`, `user@host` or a Host of ssh_config. The user must be root there. Or `tls://HOST:PORT`,

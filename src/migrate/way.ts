@@ -34,7 +34,7 @@ export function wayOf({
     throw new RoamError('TLS_OPTIONS', `${to} needs --cert, --key and --peer-cert`, {
       remedy: 'docs/access.md says how to make them',
     });
-  if (sync.length > 0 || target.startsWith('docker:'))
+  if (sync.length > 0 || /^(docker|podman):/.test(target))
     throw new RoamError(
       'TLS_OPTIONS',
       `${sync.length > 0 ? '--sync' : 'what a container has written'} goes by rsync over ssh, and there is none here`,

@@ -12,6 +12,7 @@ const EXTRAS: Record<string, string[]> = {
   docker: ['docker.io', 'docker-cli'],
   // A server of a game, and a client that needs no screen.
   game: ['luanti-server', 'luanti', 'luanti-game-minetest'],
+  podman: ['podman', 'crun', 'netavark', 'runc'],
   mpi: ['openmpi-bin', 'libopenmpi-dev', 'hpcc'],
 };
 

@@ -9,6 +9,7 @@ import type { Origin } from '../journal.js';
 import type { NetnsLink } from '../netns/facts.js';
 import type { ContainerOrder } from '../oci/restore.js';
 import type { Named } from '../oci/runtime.js';
+import type { PodmanCreated, PodmanDraft, PodmanPlace, PodmanWanted } from '../podman/place.js';
 import type { NumberRanges } from '../ranges.js';
 import type { TcpEnds } from '../tcp.js';
 import type { HostVersions, SupportFile } from '../types.js';
@@ -20,7 +21,7 @@ import type { Space } from './space.js';
 import type { NodeFacts } from './survey.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 export interface FileFact {
   path: string;
@@ -127,6 +128,8 @@ export interface AgentOps {
   /** The version of a runtime, null without it, and whether it knows a container of that name. */
   container: { args: Named; result: { version: string | null; known: boolean } };
   docker: { args: PlaceWanted; result: DockerPlace };
+  podman: { args: PodmanWanted; result: PodmanPlace };
+  createPodman: { args: PodmanDraft; result: PodmanCreated };
   createContainer: { args: { name: string; body: CreateBody }; result: CreatedContainer };
   /** Waits until all memory has come; what went wrong, if something did: then the processes are dead. */
   lazyEnd: { args: Record<string, never>; result: string | null };

@@ -2,16 +2,15 @@
 import { RoamError } from '../../errors.js';
 import { packageVersion } from '../../package-version.js';
 import type { MovedAddress } from '../address.js';
-import * as dockers from '../docker/place.js';
-import { removeContainer } from '../docker/remove.js';
-import { restoreDocker } from '../docker/restore.js';
+import { dockerPlace } from '../docker/place.js';
 import { reserveHere } from '../hold.js';
 import { bootId, Journal, livingTasks, taskId, ticksNow } from '../journal.js';
 import { netnsAt } from '../netns/facts.js';
-import { type ContainerOrder, restoreContainer } from '../oci/restore.js';
-import { deleteContainer, isKnown, runtimeVersion } from '../oci/runtime.js';
+import type { ContainerOrder } from '../oci/restore.js';
+import { podmanPlace } from '../podman/place.js';
 import { setRanges } from '../ranges.js';
 import { removeDirectory } from '../remove.js';
+import * as containers from './containers.js';
 import { lackingCpu } from './cpu.js';
 import { DataServer } from './data.js';
 import * as facts from './facts.js';
@@ -163,18 +162,11 @@ export class AgentSession {
       await this.#journal?.mark({ copy: await livingTasks(pids) });
       return restored;
     },
-    container: async (named) => {
-      const version = await runtimeVersion(named.runtime);
-      return { version, known: version !== null && (await isKnown(named)) };
-    },
-    docker: async (wanted) => dockers.dockerPlace(wanted),
-    createContainer: async ({ name, body }) => {
-      const created = await dockers.createContainer(name, body);
-      const { id } = created;
-      this.#undo.push({ what: `removing the container ${name}`, fn: () => removeContainer(id) });
-      await this.#journal?.mark({ dockerId: id });
-      return created;
-    },
+    container: containers.askRuntime,
+    docker: async (wanted) => dockerPlace(wanted),
+    podman: async (wanted) => podmanPlace(wanted),
+    createContainer: async (args) => containers.createDocker(this.#forContainers, args),
+    createPodman: async (args) => containers.createPodman(this.#forContainers, args),
     lazyEnd: async () => (await this.#memoryComes()) ?? null,
     verify: async ({ pids }) => verifyTree(pids),
     arm: async () => {
@@ -212,26 +204,21 @@ export class AgentSession {
     },
   };
 
-  async #restoreContainer(order: ContainerOrder, { tcpClose, lazy }: Args<'restore'>) {
-    const { name, runtime, docker } = order;
-    const record = docker ? {} : { container: { runtime, name } };
-    const begun = { phase: 'restore', since: await ticksNow(), lazy: lazy || undefined } as const;
-    await this.#journal?.mark({ ...begun, ...record, pids: [] });
-    if (!docker)
-      this.#undo.push({
-        what: `deleting the container ${name}`,
-        fn: () => deleteContainer({ runtime, name }),
-      });
-    const place = { criu: this.#criu, dir: this.#directory(), id: this.#id, tcpClose, lazy };
-    // Its end takes the lock along.
-    const keepLock = (lock: TcpLock) =>
-      void this.#onFinish.unshift({ what: 'unlocking TCP', fn: () => lock.release() });
-    const { pid, ms, pids, stopped } = await (docker
-      ? restoreDocker({ ...order, docker }, { ...place, keepLock })
-      : restoreContainer(order, place));
-    if (lazy) await this.#data?.lazy?.guard(pids);
-    const origin = this.#journal && { ...this.#journal.entry.origin, stopped };
-    await this.#journal?.mark({ pids, copy: await livingTasks(pids), ...(origin ? { origin } : {}) });
+  get #forContainers(): containers.ContainerSession {
+    return {
+      criu: this.#criu,
+      dir: this.#directory(),
+      id: this.#id,
+      journal: this.#journal,
+      onUndo: (step) => void this.#undo.push(step),
+      onFinish: (step) => void this.#onFinish.unshift(step),
+    };
+  }
+
+  async #restoreContainer(order: ContainerOrder, how: Args<'restore'>) {
+    const { pid, ms, pids, stopped } = await containers.restoreHere(this.#forContainers, order, how);
+    if (how.lazy) await this.#data?.lazy?.guard(pids);
+    await containers.noteCopy(this.#journal, { pids, stopped });
     return { pid, ms, copy: { pids, stopped } };
   }
 

@@ -1,4 +1,4 @@
-// An image that the destination lacks: docker save here, docker load there.
+// An image that the destination lacks: docker save here, docker load there, or Podman's commands of these names.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -7,10 +7,15 @@ import { RoamError } from '../../errors.js';
 import { SSH_OPTIONS } from '../agent/transport.js';
 
 /** @throws RoamError IMAGE_NOT_COPIED */
-export async function copyImage(image: string, host: string, ssh: string[]): Promise<void> {
+export async function copyImage(
+  program: 'docker' | 'podman',
+  image: string,
+  host: string,
+  ssh: string[],
+): Promise<void> {
   const [shell = 'ssh', ...options] = ssh.length > 0 ? ssh : ['ssh'];
-  const save = spawn('docker', ['save', image], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  const load = spawn(shell, [...options, ...SSH_OPTIONS, '--', host, 'docker', 'load', '--quiet'], {
+  const save = spawn(program, ['save', image], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const load = spawn(shell, [...options, ...SSH_OPTIONS, '--', host, program, 'load', '--quiet'], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
   });
@@ -28,6 +33,6 @@ export async function copyImage(image: string, host: string, ssh: string[]): Pro
   if ((await Promise.all(ended)).every((code) => code === 0)) return;
   const words = (await said).map((each) => each.trim().split('\n').at(-1)).filter(Boolean);
   throw new RoamError('IMAGE_NOT_COPIED', `the image ${image}: ${words.join('; ') || piped}`, {
-    remedy: `docker save ${image} | ${shell} ${host} docker load`,
+    remedy: `${program} save ${image} | ${shell} ${host} ${program} load`,
   });
 }

@@ -1,11 +1,9 @@
 // Whether a container of Docker can move, and whether the destination is ready for it.
-import type { AgentClient } from '../agent/client.js';
-import { MISSING } from '../agent/facts.js';
 import { Findings } from '../findings.js';
-import { isSynced } from '../sync.js';
 import type { Finding } from '../types.js';
 import type { DockerInfo } from './api.js';
 import type { DockerContainer } from './container.js';
+import { judgeMounts } from './judge-mounts.js';
 import type { DockerPlace } from './place.js';
 
 /** What the container itself has that cannot move. */
@@ -31,23 +29,7 @@ export function judgeDocker(host: string, container: DockerContainer, sync: stri
         'docker network create -d overlay --attachable --subnet NET NAME, and run it there, or on --network host',
       );
   }
-  for (const { Type, Name, Source, Destination, RW } of Mounts) {
-    if (isSynced(Source, sync) || Type === 'tmpfs') continue;
-    if (Type === 'volume')
-      found.error(
-        'VOLUME_STAYS',
-        `the volume ${Name} (${Destination} in ${name}) stays here`,
-        `bring it along: --sync ${Source}`,
-      );
-    else if (Type !== 'bind')
-      found.error('MOUNT_UNKNOWN', `${Destination} in ${name} is a mount of the type ${Type}`);
-    else if (RW)
-      found.warning(
-        'BIND_STAYS',
-        `of ${Source}, which is ${Destination} in the container, only files that are open now go along`,
-        `--sync ${Source}`,
-      );
-  }
+  found.list.push(...judgeMounts(host, name, Mounts, sync));
   return found.list;
 }
 
@@ -115,30 +97,5 @@ function judgeSwarm(
   else if (swarm.ControlAvailable)
     for (const { Id, Name } of networks)
       if (!there.includes(Id)) found.error('NETWORK_MISSING', `the swarm has no network ${Name}`);
-  return found.list;
-}
-
-/** Files and devices of the host that the container is made with. */
-export async function judgeSources(
-  { inspected }: DockerContainer,
-  agent: AgentClient,
-  host: string,
-  sync: string[],
-): Promise<Finding[]> {
-  const found = new Findings(host);
-  const binds = inspected.Mounts.filter(({ Type, Source }) => Type === 'bind' && !isSynced(Source, sync));
-  const devices = (inspected.HostConfig.Devices ?? []).map(({ PathOnHost }) => PathOnHost);
-  const paths = [...binds.map(({ Source }) => Source), ...devices];
-  const kinds = await agent.request('sizes', { paths });
-  paths.forEach((path, i) => {
-    if (kinds[i] !== MISSING) return;
-    if (i < binds.length)
-      found.error(
-        'BIND_MISSING',
-        `${path}, which the container mounts, is missing`,
-        `bring it along: --sync ${path}`,
-      );
-    else found.error('DEVICE_MISSING', `the device ${path} is missing`);
-  });
   return found.list;
 }

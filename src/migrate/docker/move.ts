@@ -4,13 +4,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from '../agent/client.js';
 import type { Custody } from '../custody.js';
+import type { ManagedMove } from '../managed.js';
 import { syncPath } from '../sync.js';
 import type { TcpEnds } from '../tcp.js';
 import type { MigrateOptions } from '../types.js';
 import type { DockerContainer } from './container.js';
 import { createBody } from './create.js';
 import { copyImage } from './image.js';
-import { loosen, type Ties, tie, tiesOf } from './networks.js';
+import { type DockerTies, loosen, tieDocker, tiesOf } from './networks.js';
 import type { CreatedContainer, DockerPlace } from './place.js';
 import type { DockerOrder } from './restore.js';
 
@@ -18,8 +19,8 @@ import type { DockerOrder } from './restore.js';
 const RETURN_TIMEOUT_MS = 120_000;
 const RETRY_MS = 2000;
 
-export class DockerMove {
-  readonly #ties: Ties;
+export class DockerMove implements ManagedMove {
+  readonly #ties: DockerTies;
   readonly #sent = new Set<string>();
   /** It may have been taken from its networks. */
   #isAway = false;
@@ -45,14 +46,13 @@ export class DockerMove {
     let { image } = place;
     if (image === undefined) {
       image = inspected.Config.Image;
-      await copyImage(image, to, ssh);
+      await copyImage('docker', image, to, ssh);
     }
     const created = await agent.request('createContainer', { name, body: createBody(inspected, image) });
     for (const warning of created.warnings) warn(`${to}: ${warning}`);
     return new DockerMove(container, created, options);
   }
 
-  /** Brings what the container has written and printed to the same places there. @returns bytes sent */
   async sync(): Promise<number> {
     const { to, ssh = ['ssh'] } = this.options;
     const { upper, inspected } = this.container;
@@ -70,12 +70,10 @@ export class DockerMove {
     return bytes;
   }
 
-  /** Addresses that are given up. */
   get addresses(): string[] {
     return this.container.addresses;
   }
 
-  /** It has a network namespace of its own, which ends with it. */
   get isApart(): boolean {
     return this.container.networks.length > 0;
   }
@@ -86,13 +84,12 @@ export class DockerMove {
     await loosen(this.#ties);
   }
 
-  /** Back to its networks, once: it is frozen, and its peers do not wait for ever. */
   async comeBack(): Promise<void> {
-    if (this.#isAway) await tie(this.#ties);
+    if (this.#isAway) await tieDocker(this.#ties);
     this.#isAway = false;
   }
 
-  /** Again, when it runs: the swarm may take a while to know that the address is free. */
+  /** The swarm may take a while to know that the address is free. */
   async staysConnected(): Promise<void> {
     for (const deadline = Date.now() + RETURN_TIMEOUT_MS; ; await sleep(RETRY_MS)) {
       try {
@@ -104,8 +101,8 @@ export class DockerMove {
     }
   }
 
-  order(connections: TcpEnds[]): DockerOrder {
-    return { id: this.created.id, connections: this.isApart ? connections : [] };
+  order(connections: TcpEnds[]): { docker: DockerOrder } {
+    return { docker: { id: this.created.id, connections: this.isApart ? connections : [] } };
   }
 }
 

@@ -1,6 +1,6 @@
 // What the destination's Docker says when it is asked for a place.
 import { type DockerInfo, docker, dockerInfo, find } from './api.js';
-import { shimProblem } from './shim.js';
+import { shimProblem } from './containerd.js';
 import type { CreateBody, Inspected, Network } from './types.js';
 
 export interface PlaceWanted {

@@ -5,11 +5,12 @@ import { TcpLock } from '../agent/network.js';
 import { RESTORE_LOG } from '../agent/tasks.js';
 import { keepCriuLog } from '../logs.js';
 import { treeWithInner } from '../oci/inner-pids.js';
+import { ManagedCriu } from '../oci/managed-criu.js';
 import type { ContainerOrder, RestoredContainer } from '../oci/restore.js';
 import { restoreOptions } from '../oci/restore-options.js';
 import type { TcpEnds } from '../tcp.js';
 import { docker, dockerInfo } from './api.js';
-import { CriuShim } from './shim.js';
+import { standBeforeCriu } from './containerd.js';
 import type { Inspected } from './types.js';
 
 /** Name of the checkpoint while it is there. */
@@ -50,11 +51,13 @@ export async function restoreDocker(
   const { DockerRootDir } = await dockerInfo();
   const checkpoint = `${DockerRootDir}/containers/${id}/checkpoints/${CHECKPOINT}`;
   await mkdir(checkpoint, { recursive: true, mode: 0o700 });
-  await using shim = await CriuShim.install(id, criu);
+  await using asked = await ManagedCriu.await(id, criu);
+  await using _ = await standBeforeCriu();
   try {
     await copyFile(`${images}/${DESCRIPTORS}`, `${checkpoint}/${DESCRIPTORS}`);
     const starting = docker('POST', `/containers/${id}/start?checkpoint=${CHECKPOINT}`);
-    const restoring = shim.perform(restoreOptions(images, tcpClose), {
+    const restoring = asked.perform(restoreOptions(images, tcpClose), {
+      inItsCgroup: true,
       onNotify: async ({ script, pid }) => {
         if (script !== 'setup-namespaces' || !pid || connections.length === 0) return;
         // The network is empty yet: it gets its address when runc has been told the same.

@@ -1,6 +1,6 @@
 // The network namespace that a container of runc does not share with the host, as it is at the source.
 import type { Cidr } from '../address.js';
-import type { Container } from '../oci/container.js';
+import { type Container, isManaged } from '../oci/container.js';
 import { foreignNamespaces } from '../proc.js';
 import type { TcpEnds } from '../tcp.js';
 import { isNetnsOf, linksIn, type NetnsLink, othersIn } from './facts.js';
@@ -18,13 +18,14 @@ export interface Inside {
   address?: { cidr: Cidr; dev: string; routes: string[] };
 }
 
-/** undefined: the container is on the network of the host, or Docker sees to its networks. */
+/** undefined: the container is on the network of the host, or Docker or Podman sees to its networks. */
 export async function readInside(
-  { pid, docker, netns: path }: Container,
+  container: Container,
   pids: number[],
   cidr: Cidr | undefined,
 ): Promise<Inside | undefined> {
-  if (docker || !(await foreignNamespaces(pid)).includes('net')) return undefined;
+  const { pid, netns: path } = container;
+  if (isManaged(container) || !(await foreignNamespaces(pid)).includes('net')) return undefined;
   // Not by the path: another namespace may be there by now.
   const own = `/proc/${pid}/ns/net`;
   const links = await linksIn(own);

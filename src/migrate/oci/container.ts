@@ -4,6 +4,7 @@ import { isAbsolute, join, normalize } from 'node:path';
 import { RoamError } from '../../errors.js';
 import type { DockerContainer } from '../docker/container.js';
 import { sysctlOfNetwork } from '../netns/own.js';
+import type { PodmanContainer } from '../podman/container.js';
 import { tryRun } from '../run.js';
 import { type Named, RUNTIMES, type Runtime } from './runtime.js';
 
@@ -37,6 +38,8 @@ export interface Container extends Named {
   root?: string;
   /** Docker's part, where it is one of Docker's; its name is the id then. */
   docker?: DockerContainer;
+  /** The same for Podman. */
+  podman?: PodmanContainer;
   /** Directories of this host that are not looked for at the destination: there they are made in other places. */
   madeAnew?: string[];
 }
@@ -151,6 +154,9 @@ export const placeOf = (container: Container | undefined) =>
     const isBelow = (root: string) => place === root || place?.startsWith(`${root}/`);
     return container.madeAnew?.some(isBelow) ? undefined : place;
   });
+
+/** Whether Docker or Podman keeps it: they make its network, its bundle, and the pipes of its output. */
+export const isManaged = ({ docker, podman }: Container): boolean => Boolean(docker ?? podman);
 
 /** The options of the runtime itself that its commands for this container take. */
 export const globalOptions = ({

@@ -1,7 +1,7 @@
 // The dump of a container: its runtime asks for it, and the engine adds what a migration needs.
 import { join } from 'node:path';
 import type { CriuOptions, criu_opts } from '../../criu/index.js';
-import { removeContainer } from '../docker/remove.js';
+import { removeMade } from '../managed.js';
 import type { PageCriu, PageStreamContext } from '../pages.js';
 import { type Container, globalOptions } from './container.js';
 import { treeWithInner } from './inner-pids.js';
@@ -43,8 +43,9 @@ export function pageOptions(
   };
 }
 
-/** After the move: a runtime that was killed leaves its record of a container without processes, and Docker always. */
+/** After the move: a runtime that was killed leaves its record of a container without processes, and Docker and Podman always. */
 export async function forget(container: Container): Promise<void> {
-  if (container.docker) await removeContainer(container.name);
+  const manager = container.docker ? 'docker' : container.podman && 'podman';
+  if (manager) await removeMade({ manager, id: container.name });
   else if (await isKnown(container)) await deleteContainer(container);
 }

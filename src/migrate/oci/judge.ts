@@ -5,6 +5,7 @@ import { DIRECTORY, MISSING } from '../agent/facts.js';
 import { HASH_LIMIT, sha256 } from '../files.js';
 import { Findings } from '../findings.js';
 import { judgeInside } from '../netns/judge.js';
+import { isPodmanBundle } from '../podman/container.js';
 import { readTask, type Task } from '../proc.js';
 import type { SourceFacts } from '../source.js';
 import { isSynced } from '../sync.js';
@@ -20,6 +21,12 @@ export function judgeContainer(source: SourceFacts, container: Container, sync: 
   const { hostname: host, foreignNamespaces, inside } = source;
   const { name, joined, rootfs, readonly, binds } = container;
   const found = new Findings(host);
+  if (isPodmanBundle(container.bundle))
+    found.error(
+      'CONTAINER_MANAGED',
+      `the container ${name} is one of Podman's, which would miss it`,
+      'move it by its name there: podman:NAME, see `podman ps`',
+    );
   const others = foreignNamespaces.filter((type) => !MOVABLE.has(type));
   if (inside) found.list.push(...judgeInside(source, container, inside));
   if (others.includes('user'))

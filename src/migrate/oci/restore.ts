@@ -5,6 +5,7 @@ import { RESTORE_LOG } from '../agent/tasks.js';
 import type { DockerOrder } from '../docker/restore.js';
 import { keepCriuLog } from '../logs.js';
 import { fillNetwork, type OwnNetwork, ownNetwork } from '../netns/own.js';
+import type { PodmanOrder } from '../podman/restore.js';
 import type { SourceFacts } from '../source.js';
 import { type Container, globalOptions } from './container.js';
 import { RUNTIME_LOG } from './dump.js';
@@ -23,6 +24,8 @@ export interface ContainerOrder extends Named {
   network?: OwnNetwork;
   /** It is one of Docker's. */
   docker?: DockerOrder;
+  /** It is one of Podman's. */
+  podman?: PodmanOrder;
 }
 
 /** @param stopped pids of this host */

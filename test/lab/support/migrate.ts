@@ -22,7 +22,7 @@ export interface MigrateFailure {
 }
 
 /** A pid, or a name such as `runc:web`. */
-type Target = number | `runc:${string}` | `crun:${string}` | `docker:${string}`;
+type Target = number | `runc:${string}` | `crun:${string}` | `docker:${string}` | `podman:${string}`;
 
 async function roam(
   command: 'migrate' | 'check',

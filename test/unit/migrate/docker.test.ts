@@ -133,9 +133,10 @@ describe('what a container is loosened from', () => {
   it('is its networks, and its restart policy if it has one', () => {
     const endpoint = { IPAMConfig: { IPv4Address: '10.0.1.7' }, Aliases: ['server'] };
     const networks = [{ name: 'rdma-net', endpoint }];
-    expect(tiesOf(container())).toEqual({ id: ID, networks });
+    expect(tiesOf(container())).toEqual({ manager: 'docker', id: ID, networks });
     const always = { Name: 'always', MaximumRetryCount: 0 };
     expect(tiesOf(container(inspected({}, { RestartPolicy: always })))).toEqual({
+      manager: 'docker',
       id: ID,
       networks,
       restart: always,

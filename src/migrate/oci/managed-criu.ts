@@ -1,6 +1,7 @@
-// containerd's runc, with us between it and CRIU: a script named criu stands first on its PATH while one container is
-// restored, and leads that container's CRIU here. To every other container it is CRIU.
-import { mkdir, readFile, rm, stat, symlink } from 'node:fs/promises';
+// The CRIU of a container that Docker or Podman keeps. Nobody hands descriptors on to it as to one that we start
+// ourselves: a script named criu, which its runtime finds first on its PATH, asks for us at a place named after the
+// container. To every other container it is CRIU.
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,24 +10,14 @@ import { CriuClient } from '../../criu/relay.js';
 import { packageRoot } from '../../package-root.js';
 import { SeqPacket } from '../../sys/index.js';
 
-const SCRIPT = join(packageRoot, 'scripts', 'docker', 'criu');
+/** The directory that holds nothing but that script, written in Perl. */
+export const SCRIPT_DIRECTORY = join(packageRoot, 'scripts', 'managed');
 
 /** Known to the script. */
-const MEETING_PLACE = '/run/roam/docker';
+const MEETING_PLACE = '/run/roam/criu';
 
-/** What containerd puts before the PATH of what it starts; no one else looks there. */
-const CONTAINERD_BIN = '/opt/containerd/bin';
-
-/** Why the script cannot stand before CRIU here; undefined: it can. */
-export async function shimProblem(): Promise<string | undefined> {
-  const bin = await stat(CONTAINERD_BIN).catch(() => undefined);
-  if (!bin?.isDirectory()) return `containerd has no ${CONTAINERD_BIN}`;
-  const perl = await stat('/usr/bin/perl').catch(() => undefined);
-  return perl ? undefined : '/usr/bin/perl is missing';
-}
-
-/** Waits for the CRIU of one container's runc. */
-export class CriuShim implements AsyncDisposable {
+/** Waits for the CRIU of one container's runtime. */
+export class ManagedCriu implements AsyncDisposable {
   readonly #client: Promise<CriuClient>;
   #found?: { ask: Socket; pid: number };
 
@@ -37,13 +28,13 @@ export class CriuShim implements AsyncDisposable {
   ) {
     this.#client = new Promise((resolve, reject) => {
       server.on('connection', (ask) => this.#meet(ask).then((client) => client && resolve(client), reject));
-      server.on('close', () => reject(new Error('runc did not come as far as CRIU')));
+      server.on('close', () => reject(new Error('its runtime did not come as far as CRIU')));
     });
     this.#client.catch(() => {});
   }
 
-  /** `criu`: the real one. */
-  static async install(id: string, criu: string): Promise<CriuShim> {
+  /** @param id of the container @param criu the real one */
+  static async await(id: string, criu: string): Promise<ManagedCriu> {
     await mkdir(MEETING_PLACE, { recursive: true, mode: 0o700 });
     const path = placeOf(id);
     await rm(path, { force: true });
@@ -52,35 +43,39 @@ export class CriuShim implements AsyncDisposable {
       server.once('error', reject);
       server.listen(path, resolve);
     });
-    const shim = new CriuShim(id, criu, server);
-    try {
-      await rm(join(CONTAINERD_BIN, 'criu'), { force: true });
-      await symlink(SCRIPT, join(CONTAINERD_BIN, 'criu'));
-      return shim;
-    } catch (error) {
-      await shim[Symbol.asyncDispose]();
-      throw error;
-    }
+    return new ManagedCriu(id, criu, server);
   }
 
   /**
-   * Lets CRIU do what runc asks for, with `ours` over its options.
+   * Lets CRIU do what the runtime asks for, with `ours` over its options.
    *
+   * @param inItsCgroup The runtime has put CRIU into the cgroup of the container, and leaves it to CRIU to put the
+   *   processes there.
    * @throws CriuError when CRIU fails
    */
-  async perform(ours: CriuOptions, options: RequestOptions = {}): Promise<void> {
+  async perform(
+    ours: CriuOptions,
+    { inItsCgroup = false, ...options }: RequestOptions & { inItsCgroup?: boolean } = {},
+  ): Promise<void> {
     using client = await this.#client;
     const { ask, pid } = this.#found as { ask: Socket; pid: number };
-    const path = await cgroupOf(pid);
+    const path = inItsCgroup ? await cgroupOf(pid) : undefined;
     using rpc = SeqPacket.connect(`${placeOf(this.id)}.${pid}`);
     ask.write(`${this.criu}\n`);
     await client.perform(rpc, { ...ours, ...(path ? { cgRoot: [{ path }] } : {}) } as CriuOptions, options);
   }
 
+  /** Tells the runtime that what it asks for is done, and does nothing. */
+  async pretend(): Promise<void> {
+    using client = await this.#client;
+    await client.pretend();
+    // Without a CRIU the script ends.
+    this.#found?.ask.end('\n');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(join(CONTAINERD_BIN, 'criu'), { force: true });
     this.server.close();
-    // Without an answer the script and runc end by themselves.
+    // Without an answer the script and the runtime end by themselves.
     this.#found?.ask.destroy();
     await this.#client.then(
       (client) => client.close(),
@@ -89,7 +84,7 @@ export class CriuShim implements AsyncDisposable {
     await rm(placeOf(this.id), { force: true });
   }
 
-  /** runc starts one CRIU to ask for its version, and one for the work. */
+  /** A runtime starts one CRIU to ask for its version, and one for the work. */
   async #meet(ask: Socket): Promise<CriuClient | undefined> {
     ask.on('error', () => {});
     const own = { version: async () => (await Criu.swrk({ path: this.criu })).version() };
@@ -108,8 +103,8 @@ export class CriuShim implements AsyncDisposable {
 const placeOf = (id: string): string => join(MEETING_PLACE, id);
 
 /**
- * Where runc has put its CRIU: the cgroup of the container. The images have that of the source, which is named after
- * another id; a container that were restored there would have no limits, and could not be frozen for its next move.
+ * Where the runtime has put its CRIU. The images have the cgroup of the source, which is named after another id; a
+ * container that were restored there would have no limits, and could not be frozen for its next move.
  */
 async function cgroupOf(pid: number): Promise<string | undefined> {
   return /^0::(.+)$/m.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
