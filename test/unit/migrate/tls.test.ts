@@ -1,49 +1,22 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect as connectPlain } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DataServer } from '../../../src/migrate/agent/data.js';
-import { wayBack } from '../../../src/migrate/agent/lost.js';
 import { DataLink } from '../../../src/migrate/data-link.js';
-import { parseEndpoint, parseTls, tlsName } from '../../../src/migrate/tls/address.js';
 import { dial } from '../../../src/migrate/tls/dial.js';
 import { readIdentity, type TlsFiles } from '../../../src/migrate/tls/identity.js';
 import { Listener } from '../../../src/migrate/tls/listener.js';
 import { TlsSession } from '../../../src/migrate/tls/session.js';
 import { AGENT_ORIGIN } from '../../../src/migrate/tls/way-back.js';
 import { sendImages } from '../../../src/migrate/transfer.js';
-import type { InspectOptions } from '../../../src/migrate/types.js';
-import { wayOf } from '../../../src/migrate/way.js';
 import { Tally } from '../../../src/migrate/wire/tally.js';
+import { certOf, dir, filesOf, useCertificates } from './certificates.js';
 
-let dir: string;
-const certOf = (name: string) => join(dir, `${name}.crt`);
-const keyOf = (name: string) => join(dir, `${name}.key`);
-const filesOf = (name: string, ...peers: string[]): TlsFiles => ({
-  cert: certOf(name),
-  key: keyOf(name),
-  peerCerts: peers.map(certOf),
-});
-
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'roam-tls-'));
-  // The line of docs/access.md.
-  for (const name of ['a', 'b', 'c', 'stranger'])
-    execFileSync(
-      'openssl',
-      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=${name} -keyout ${keyOf(name)} -out ${certOf(name)}`.split(
-        ' ',
-      ),
-      { stdio: 'ignore' },
-    );
-});
-
-afterAll(() => rm(dir, { recursive: true }));
+useCertificates();
 
 /** Speaks first, by IPC, of the socket in its argument; sends back every line, with its way back. */
 const AGENT = `if (process.argv[1]) process.send({ data: process.argv[1] });
@@ -267,58 +240,5 @@ describe.each([true, false])('strangers at a listener (OpenSSL called by the add
     await expect.poll(() => log.length).toBe(256);
     (await dial(endpoint, own, { open: 'agent' })).channel.close();
     await listener.close();
-  });
-});
-
-describe('keys and certificates', () => {
-  it('are refused when others may read the key, or it is another one', async () => {
-    await expect(readIdentity({ ...filesOf('a', 'b'), key: keyOf('c') })).rejects.toMatchObject({
-      code: 'TLS_FILE',
-      message: expect.stringContaining('is not the key of'),
-    });
-    await chmod(keyOf('c'), 0o640);
-    await expect(readIdentity(filesOf('c', 'b'))).rejects.toThrow('others than its owner may read');
-    await chmod(keyOf('c'), 0o600);
-    await expect(readIdentity({ ...filesOf('a'), peerCerts: [keyOf('b')] })).rejects.toThrow(
-      'is no certificate',
-    );
-    await expect(readIdentity({ ...filesOf('a'), cert: '/nowhere' })).rejects.toThrow(
-      'cannot be read (ENOENT)',
-    );
-  });
-
-  it('are known to a journal by their paths alone', async () => {
-    process.env[AGENT_ORIGIN] = JSON.stringify({
-      host: '::ffff:10.77.0.1',
-      port: 7411,
-      tls: filesOf('b', 'a'),
-    });
-    try {
-      const other = wayBack({ hostname: 'a' } as never, 'criu');
-      expect(other).toMatchObject({ hosts: ['tls://10.77.0.1:7411'], tls: filesOf('b', 'a') });
-      expect(JSON.stringify(other)).not.toContain('PRIVATE');
-    } finally {
-      delete process.env[AGENT_ORIGIN];
-    }
-  });
-});
-
-describe('an address of TLS', () => {
-  it('has a port', () => {
-    expect(parseTls('tls://b:7411')).toEqual({ host: 'b', port: 7411 });
-    expect(parseTls('tls://[fe80::1]:7411')).toEqual({ host: 'fe80::1', port: 7411 });
-    expect(tlsName({ host: 'fe80::1', port: 1 })).toBe('tls://[fe80::1]:1');
-    for (const wrong of ['b', 'b:', 'b:70000', ':7411', 'a:b:7411', 'b:7411/x'])
-      expect(() => parseEndpoint(wrong), wrong).toThrow('is no address with a port');
-  });
-
-  it('needs certificates, and nothing that goes by ssh', () => {
-    const options: InspectOptions = { target: 'pid:1', to: 'tls://b:7411', tls: filesOf('a', 'b') };
-    expect(wayOf(options)).toMatchObject({ host: 'tls://b:7411', tls: filesOf('a', 'b') });
-    const { tls, ...bare } = options;
-    expect(() => wayOf(bare)).toThrow('needs --cert, --key and --peer-cert');
-    expect(() => wayOf({ ...options, sync: ['/srv'] })).toThrow('--sync goes by rsync over ssh');
-    expect(() => wayOf({ ...options, to: 'b' })).toThrow('b is an ssh destination');
-    expect(wayOf({ ...bare, to: 'b' })).toEqual({ host: 'b', ssh: ['ssh'], roam: ['roam'], criu: 'criu' });
   });
 });
