@@ -28,11 +28,14 @@ export async function podman(args: string[]): Promise<string> {
   throw new PodmanError(`podman ${args.slice(0, 2).join(' ')}: ${errorIn(result)}`);
 }
 
-/** `podman KIND inspect NAME`; undefined: there is no such thing, or no podman. */
-export async function inspectPodman<T>(kind: 'container' | 'image', name: string): Promise<T | undefined> {
-  const found = await tryRun('podman', [kind, 'inspect', name]).catch(() => undefined);
-  if (found?.exitCode !== 0) return undefined;
-  return (JSON.parse(found.stdout) as T[])[0];
+/** `podman KIND inspect NAME...`: the first that there is; undefined: there is none, or no podman. */
+export async function inspectPodman<T>(
+  kind: 'container' | 'image',
+  ...names: string[]
+): Promise<T | undefined> {
+  const found = await tryRun('podman', [kind, 'inspect', ...names]).catch(() => undefined);
+  // What it has found it prints, though others are missing.
+  return (JSON.parse(found?.stdout.trim() || '[]') as T[])[0];
 }
 
 /** `podman info`, as far as a migration asks. */

@@ -29,14 +29,13 @@ export async function podmanPlace({ id, name, image }: PodmanWanted): Promise<Po
   const perl = await stat('/usr/bin/perl').catch(() => undefined);
   const info = await podmanInfo().catch((error: Error) => error);
   if (info instanceof Error) return { problem: info.message, known: false, lacksPerl: !perl };
-  const [named, numbered, called] = await Promise.all([
-    inspectPodman<Inspected>('container', name),
-    inspectPodman<Inspected>('container', id),
+  const [known, called] = await Promise.all([
+    inspectPodman<Inspected>('container', name, id),
     inspectPodman<{ Id: string }>('image', image.name),
   ]);
   return {
     info,
-    known: named !== undefined || numbered !== undefined,
+    known: known !== undefined,
     ...(called ? { image: called.Id } : {}),
     lacksPerl: !perl,
   };
@@ -61,11 +60,10 @@ export interface PodmanCreated {
 
 /** @throws RoamError CONTAINER_EXISTS */
 export async function demandFree({ id, name }: PodmanDraft): Promise<void> {
-  for (const known of [id, name])
-    if (await inspectPodman('container', known))
-      throw new RoamError('CONTAINER_EXISTS', `there is a container ${name} already`, {
-        remedy: `podman rm ${name}`,
-      });
+  if (await inspectPodman('container', name, id))
+    throw new RoamError('CONTAINER_EXISTS', `there is a container ${name} already`, {
+      remedy: `podman rm ${name}`,
+    });
 }
 
 /**

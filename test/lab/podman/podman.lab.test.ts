@@ -99,14 +99,14 @@ describe('a container of Podman', () => {
       (await check('a', target, { to: 'b' })).findings
         .filter(({ severity }) => severity === 'error')
         .map(({ code }) => code);
-    const sleeps = ['sleep', '600'];
+    const sleeps = ['busybox', 'sleep', '600'];
     await script('b', 'podman rmi "$1" >/dev/null 2>&1 || true', [IMAGE]);
     await runInPodman('a', 'sleeper', sleeps, ['--volume', 'things:/data', '--tty']);
     expect(await codes('podman:sleeper')).toEqual(
       expect.arrayContaining(['CONTAINER_TTY', 'VOLUME_STAYS', 'IMAGE_MISSING']),
     );
     await script('a', 'podman save "$1" 2>/dev/null | ssh b podman load', [IMAGE], 120_000);
-    await script('b', 'podman create --name sleeper "$1" true', [IMAGE]);
+    await script('b', 'podman create --name sleeper "$1" busybox true', [IMAGE]);
     expect(await codes('podman:sleeper')).toContain('CONTAINER_EXISTS');
     await runInPodman('a', 'bridged', sleeps, ['--network', 'none']);
     expect(await codes('podman:bridged')).toEqual(['NETWORK_STAYS']);
