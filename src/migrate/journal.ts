@@ -72,7 +72,7 @@ export interface JournalEntry {
   /** Destination: the copy is made from this moment on, clock ticks since boot. */
   since?: string;
   /** Destination: the container that the copy is made as. */
-  container?: Named;
+  container?: Named & { bundle: string };
   /** Destination: the container that Docker or Podman has made for the copy. */
   made?: Made;
   /** Source: what the container of Docker or Podman that is to move may have been taken from. */

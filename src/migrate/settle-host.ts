@@ -122,7 +122,10 @@ async function undoCopy(entry: JournalEntry, steps: Steps): Promise<void> {
     for (const task of (await copyTasks(entry)).reverse()) await endTask(task, 0);
     if ((await copyTasks(entry)).length > 0) throw new Error('it does not end');
   });
-  if (container) await steps.do(`deleting the container ${container.name}`, () => deleteContainer(container));
+  if (container)
+    await steps.do(`deleting the container ${container.name}`, () =>
+      deleteContainer(container, container.bundle),
+    );
   if (made) await steps.do('removing the container', () => removeMade(made));
   if (address) await steps.do('giving the address back', () => giveBack(address));
   if (reservations) await steps.do('ending reservations', () => reserveHere(reservations, 0));

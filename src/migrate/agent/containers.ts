@@ -52,16 +52,16 @@ export async function restoreHere(
   order: ContainerOrder,
   { tcpClose, lazy }: Pick<Args<'restore'>, 'tcpClose' | 'lazy'>,
 ): Promise<RestoredContainer> {
-  const { name, runtime, docker, podman } = order;
+  const { name, runtime, bundle, docker, podman } = order;
   const { criu, dir, id, journal } = session;
   const managed = docker !== undefined || podman !== undefined;
-  const record = managed ? {} : { container: { runtime, name } };
+  const record = managed ? {} : { container: { runtime, name, bundle } };
   const begun = { phase: 'restore', since: await ticksNow(), lazy: lazy || undefined } as const;
   await journal?.mark({ ...begun, ...record, pids: [] });
   if (!managed)
     session.onUndo({
       what: `deleting the container ${name}`,
-      fn: () => deleteContainer({ runtime, name }),
+      fn: () => deleteContainer({ runtime, name }, bundle),
     });
   const place = { criu, dir, id, tcpClose, lazy };
   // Its end takes the lock along.

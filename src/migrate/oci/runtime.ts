@@ -1,5 +1,6 @@
 // The programs that run containers described by an OCI bundle: runc, and crun, whose commands are the same.
 import { tryRun } from '../run.js';
+import { removeCriuRoots } from './criu-root.js';
 
 export const RUNTIMES = ['runc', 'crun'] as const;
 export type Runtime = (typeof RUNTIMES)[number];
@@ -21,8 +22,13 @@ export async function isKnown({ runtime, name }: Named): Promise<boolean> {
   return (await tryRun(runtime, ['state', name])).exitCode === 0;
 }
 
-/** Kills what is left of a container and removes the record of it. None is as good. */
-export async function deleteContainer({ runtime, name }: Named): Promise<void> {
+/**
+ * Kills what is left of a container and removes the record of it. None is as good.
+ *
+ * @param bundle Absolute; with it, also what a restore has left there that was broken off.
+ */
+export async function deleteContainer({ runtime, name }: Named, bundle?: string): Promise<void> {
+  if (bundle !== undefined) await removeCriuRoots((its) => its === bundle);
   const { exitCode, stderr } = await tryRun(runtime, ['delete', '--force', name]);
   if (exitCode === 0) return;
   // crun takes it for an error that there is nothing to delete.

@@ -2,6 +2,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RoamError } from '../../errors.js';
+import { removeCriuRoots } from '../oci/criu-root.js';
 import { run, tryRun } from '../run.js';
 import { errorIn, inspectPodman, PodmanError, type PodmanInfo, podmanInfo } from './cli.js';
 import { CONFIG_FILE, type Description, SPEC_FILE } from './describe.js';
@@ -95,5 +96,6 @@ export async function createFromDescription(draft: PodmanDraft, dir: string): Pr
 
 /** Kills what is left of a container and removes Podman's record of it, but no volumes. None is as good. */
 export async function removeFromPodman(id: string): Promise<void> {
+  await removeCriuRoots((bundle) => bundle.endsWith(`/${id}/userdata`));
   await run('podman', ['rm', '--force', '--ignore', '--time', '0', id]);
 }
