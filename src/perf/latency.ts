@@ -57,8 +57,8 @@ export class LatencyRun {
         const heard = this.#received(receiver);
         if (!(heard === true || (await heard))) return;
       }
-      batch.post(1, 1);
       this.#stamp();
+      batch.post(1, 1);
       // Only now: the message before has gone, and the next one finds other receives.
       receiver.replace();
       const sent = this.#completed(this.#resources.sendCq);
@@ -94,10 +94,10 @@ export class LatencyRun {
         seen++;
       }
       if (sent < limit) {
+        this.#stamp();
         sent++;
         bytes[mine] = sent & 0xff;
         batch.post(1, 1);
-        this.#stamp();
         const completed = this.#completed(this.#resources.sendCq);
         if (completed !== undefined) await completed;
         this.#count();
@@ -110,8 +110,8 @@ export class LatencyRun {
     const { batch } = prepareSends(this.#options, this.#resources, 0, this.#size);
     this.#window?.begin(performance.now());
     while (this.#goesOn()) {
-      batch.post(1, 1);
       this.#stamp();
+      batch.post(1, 1);
       const completed = this.#completed(this.#resources.sendCq);
       if (completed !== undefined) await completed;
       this.#count();
@@ -125,7 +125,6 @@ export class LatencyRun {
       : !(this.#window as Window).over(performance.now());
   }
 
-  /** After a post: what counts are the times between two of them, and the clock is read while the message travels. */
   #stamp(): void {
     if (this.#rounds < this.#starts.length) this.#starts[this.#rounds] = performance.now();
   }
