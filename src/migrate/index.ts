@@ -13,7 +13,7 @@ import { errorsOf } from './findings.js';
 import { type Inspected, inspect, subjectOf } from './inspect.js';
 import { compressionLacks } from './judge-compress.js';
 import { recoverProcess } from './leftovers.js';
-import type { ManagedMove } from './managed.js';
+import type { ManagedMove } from './managed/move.js';
 import { asMigration, type Migration } from './migration.js';
 import { Move } from './move.js';
 import { locksTcp } from './netns/inside.js';

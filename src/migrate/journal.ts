@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { RoamError } from '../errors.js';
 import type { Reservation } from '../rxe/index.js';
 import type { MovedAddress } from './address.js';
-import type { Made, Ties } from './managed.js';
+import type { Made, Ties } from './managed/move.js';
 import type { Named } from './oci/runtime.js';
 import { parseStat } from './proc.js';
 import type { TcpEnds } from './tcp.js';

@@ -2,7 +2,7 @@ import type { AgentClient } from './agent/client.js';
 import type { HostFacts } from './agent/protocol.js';
 import type { Custody } from './custody.js';
 import type { DataLink } from './data-link.js';
-import type { ManagedMove } from './managed.js';
+import type { ManagedMove } from './managed/move.js';
 import type { PageStream } from './pages.js';
 import type { Phases } from './phases.js';
 import type { SourceFacts } from './source.js';

@@ -17,7 +17,7 @@ import { letRun } from './held.js';
 import { reserveHere } from './hold.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { copyTasks, criuIn, endTask, fateOfOrigin } from './lookup.js';
-import { removeMade, tie } from './managed.js';
+import { removeMade, tie } from './managed/move.js';
 import { linksIn } from './netns/facts.js';
 import { addRoutes, removeRoutes } from './netns/routes.js';
 import { deleteContainer } from './oci/runtime.js';

@@ -2,8 +2,9 @@
 import * as dockers from '../docker/place.js';
 import { restoreDocker } from '../docker/restore.js';
 import { type Journal, livingTasks, ticksNow } from '../journal.js';
-import { type Made, removeMade } from '../managed.js';
-import { type ContainerOrder, type RestoredContainer, restoreContainer } from '../oci/restore.js';
+import { type Made, removeMade } from '../managed/move.js';
+import { type ContainerOrder, restoreContainer } from '../oci/restore.js';
+import type { RestoredContainer } from '../oci/restored.js';
 import { deleteContainer, isKnown, runtimeVersion } from '../oci/runtime.js';
 import * as podmen from '../podman/place.js';
 import { restorePodman } from '../podman/restore.js';

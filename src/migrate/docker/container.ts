@@ -1,6 +1,7 @@
 // A container of Docker: what the daemon says of it, and the runc container that it is made of.
 import { stat } from 'node:fs/promises';
 import { RoamError } from '../../errors.js';
+import { nameIn } from '../managed/name.js';
 import { type Container, readContainer } from '../oci/container.js';
 import { type DockerInfo, docker, dockerInfo, find } from './api.js';
 import { addressed } from './create.js';
@@ -19,13 +20,8 @@ export interface DockerContainer {
   upper?: string;
 }
 
-/** Name of the container that a target such as `docker:web` names; undefined: it names something else. */
-export function dockerName(target: string): string | undefined {
-  const name = /^docker:(.*)$/.exec(target)?.[1];
-  if (name !== undefined && !/^[a-zA-Z0-9][\w.-]*$/.test(name))
-    throw new RoamError('BAD_TARGET', `"${name}" is no name of a container`, { remedy: 'see `docker ps`' });
-  return name;
-}
+/** The container that a target such as `docker:web` names. @throws RoamError BAD_TARGET */
+export const dockerName = (target: string): string | undefined => nameIn('docker', target);
 
 /** @throws RoamError NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, DOCKER_RUNTIME, DOCKER_FAILED */
 export async function readDocker(given: string): Promise<Container> {

@@ -1,7 +1,7 @@
 // containerd's runc, led to us for as long as one container is restored.
 import { rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SCRIPT_DIRECTORY } from '../oci/managed-criu.js';
+import { SCRIPT_DIRECTORY } from '../managed/criu.js';
 
 /** What containerd puts before the PATH of what it starts; no one else looks there. */
 const CONTAINERD_BIN = '/opt/containerd/bin';

@@ -1,9 +1,9 @@
 // Whether a container of Docker can move, and whether the destination is ready for it.
 import { Findings } from '../findings.js';
+import { judgeMounts } from '../managed/mounts.js';
 import type { Finding } from '../types.js';
 import type { DockerInfo } from './api.js';
 import type { DockerContainer } from './container.js';
-import { judgeMounts } from './judge-mounts.js';
 import type { DockerPlace } from './place.js';
 
 /** What the container itself has that cannot move. */

@@ -1,16 +1,15 @@
 // The source's part in moving a container of Docker: what is made at the destination beforehand, and what the container
 // is loosened from in the freeze.
-import { readdir, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from '../agent/client.js';
 import type { Custody } from '../custody.js';
-import type { ManagedMove } from '../managed.js';
-import { syncPath } from '../sync.js';
+import { copyImage } from '../managed/image.js';
+import type { ManagedMove } from '../managed/move.js';
+import { SyncedPlaces } from '../managed/places.js';
 import type { TcpEnds } from '../tcp.js';
 import type { MigrateOptions } from '../types.js';
 import type { DockerContainer } from './container.js';
 import { createBody } from './create.js';
-import { copyImage } from './image.js';
 import { type DockerTies, loosen, tieDocker, tiesOf } from './networks.js';
 import type { CreatedContainer, DockerPlace } from './place.js';
 import type { DockerOrder } from './restore.js';
@@ -21,16 +20,17 @@ const RETRY_MS = 2000;
 
 export class DockerMove implements ManagedMove {
   readonly #ties: DockerTies;
-  readonly #sent = new Set<string>();
+  readonly #places: SyncedPlaces;
   /** It may have been taken from its networks. */
   #isAway = false;
 
   private constructor(
     private readonly container: DockerContainer,
     private readonly created: CreatedContainer,
-    private readonly options: MigrateOptions,
+    options: MigrateOptions,
   ) {
     this.#ties = tiesOf(container);
+    this.#places = new SyncedPlaces(options);
   }
 
   /** Makes the container there, which does not run yet; whoever undoes what the agent did removes it. */
@@ -54,20 +54,9 @@ export class DockerMove implements ManagedMove {
   }
 
   async sync(): Promise<number> {
-    const { to, ssh = ['ssh'] } = this.options;
     const { upper, inspected } = this.container;
-    let bytes = 0;
-    for (const [here, there] of [
-      [upper, this.created.upper],
-      [inspected.LogPath, this.created.log],
-    ]) {
-      if (!here || !there) continue;
-      // Most containers write nothing outside their volumes; one that has removed everything again must be looked at.
-      if (!this.#sent.has(here) && (await isEmpty(here))) continue;
-      this.#sent.add(here);
-      bytes += await syncPath(here, to, ssh, there);
-    }
-    return bytes;
+    const written = await this.#places.send(upper, this.created.upper);
+    return written + (await this.#places.send(inspected.LogPath, this.created.log));
   }
 
   get addresses(): string[] {
@@ -104,9 +93,4 @@ export class DockerMove implements ManagedMove {
   order(connections: TcpEnds[]): { docker: DockerOrder } {
     return { docker: { id: this.created.id, connections: this.isApart ? connections : [] } };
   }
-}
-
-async function isEmpty(path: string): Promise<boolean> {
-  const found = await stat(path);
-  return found.isDirectory() ? (await readdir(path)).length === 0 : found.size === 0;
 }

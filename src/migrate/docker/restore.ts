@@ -4,10 +4,10 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { TcpLock } from '../agent/network.js';
 import { RESTORE_LOG } from '../agent/tasks.js';
 import { keepCriuLog } from '../logs.js';
-import { treeWithInner } from '../oci/inner-pids.js';
-import { ManagedCriu } from '../oci/managed-criu.js';
-import type { ContainerOrder, RestoredContainer } from '../oci/restore.js';
+import { ManagedCriu } from '../managed/criu.js';
+import type { ContainerOrder } from '../oci/restore.js';
 import { restoreOptions } from '../oci/restore-options.js';
+import { type RestoredContainer, restored } from '../oci/restored.js';
 import type { TcpEnds } from '../tcp.js';
 import { docker, dockerInfo } from './api.js';
 import { standBeforeCriu } from './containerd.js';
@@ -76,11 +76,5 @@ export async function restoreDocker(
     await rm(checkpoint, { recursive: true, force: true });
   }
   const { State } = await docker<Inspected>('GET', `/containers/${id}/json`);
-  const tasks = await treeWithInner(State.Pid);
-  return {
-    pid: State.Pid,
-    ms: performance.now() - started,
-    pids: tasks.map((task) => task.pid),
-    stopped: tasks.filter(({ inner }) => order.stopped.includes(inner)).map((task) => task.pid),
-  };
+  return restored(State.Pid, started, order.stopped);
 }

@@ -1,14 +1,14 @@
 // Containers of Docker and Podman: what their program says at the destination, and what of it stands in the way.
-import type { AgentClient } from './agent/client.js';
-import type { DockerContainer } from './docker/container.js';
-import { judgeDocker, judgeDockerPlace } from './docker/judge.js';
-import { judgeSources } from './docker/judge-mounts.js';
-import type { DockerPlace } from './docker/place.js';
-import type { Container } from './oci/container.js';
-import type { PodmanContainer } from './podman/container.js';
-import { judgePodman, judgePodmanPlace } from './podman/judge.js';
-import type { PodmanPlace } from './podman/place.js';
-import type { Finding } from './types.js';
+import type { AgentClient } from '../agent/client.js';
+import type { DockerContainer } from '../docker/container.js';
+import { judgeDocker, judgeDockerPlace } from '../docker/judge.js';
+import type { DockerPlace } from '../docker/place.js';
+import type { Container } from '../oci/container.js';
+import type { PodmanContainer } from '../podman/container.js';
+import { judgePodman, judgePodmanPlace } from '../podman/judge.js';
+import type { PodmanPlace } from '../podman/place.js';
+import type { Finding } from '../types.js';
+import { judgeSources } from './mounts.js';
 
 /** A container, and the place that it would be made in. */
 export type ManagedPlace =

@@ -1,12 +1,12 @@
 // Containers that a program keeps a record of beside the one of their runtime: it makes the container at the
 // destination before it comes, and removes it here afterwards.
-import type { Custody } from './custody.js';
-import { type DockerTies, tieDocker } from './docker/networks.js';
-import { removeContainer } from './docker/remove.js';
-import type { ContainerOrder } from './oci/restore.js';
-import { removeFromPodman } from './podman/place.js';
-import { type PodmanTies, tiePodman } from './podman/ties.js';
-import type { TcpEnds } from './tcp.js';
+import type { Custody } from '../custody.js';
+import { type DockerTies, tieDocker } from '../docker/networks.js';
+import { removeContainer } from '../docker/remove.js';
+import type { ContainerOrder } from '../oci/restore.js';
+import { removeFromPodman } from '../podman/place.js';
+import { type PodmanTies, tiePodman } from '../podman/ties.js';
+import type { TcpEnds } from '../tcp.js';
 
 /** A container that such a program has made. */
 export interface Made {

@@ -1,7 +1,7 @@
 // The dump of a container: its runtime asks for it, and the engine adds what a migration needs.
 import { join } from 'node:path';
 import type { CriuOptions, criu_opts } from '../../criu/index.js';
-import { removeMade } from '../managed.js';
+import { removeMade } from '../managed/move.js';
 import type { PageCriu, PageStreamContext } from '../pages.js';
 import { type Container, globalOptions } from './container.js';
 import { treeWithInner } from './inner-pids.js';

@@ -9,8 +9,9 @@ import type { PodmanOrder } from '../podman/restore.js';
 import type { SourceFacts } from '../source.js';
 import { type Container, globalOptions } from './container.js';
 import { RUNTIME_LOG } from './dump.js';
-import { innerPids, treeWithInner } from './inner-pids.js';
+import { innerPids } from './inner-pids.js';
 import { restoreOptions } from './restore-options.js';
+import { type RestoredContainer, restored } from './restored.js';
 import type { Named } from './runtime.js';
 import { RuntimeCriu } from './runtime-criu.js';
 
@@ -38,15 +39,6 @@ export async function orderOf(
   const network = ownNetwork(container, inside);
   const order = { runtime, name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
   return network ? { ...order, network } : order;
-}
-
-export interface RestoredContainer {
-  pid: number;
-  ms: number;
-  /** Every process, by its number on this host. */
-  pids: number[];
-  /** Those that stay stopped. */
-  stopped: number[];
 }
 
 export interface RestorePlace {
@@ -89,11 +81,5 @@ export async function restoreContainer(
     throw await keepCriuLog(error, `${images}/${RESTORE_LOG}`, id);
   });
   if (complaint !== undefined) throw new RoamError('RUNTIME_FAILED', `${runtime} restore: ${complaint}`);
-  const tasks = await treeWithInner(pid);
-  return {
-    pid,
-    ms: performance.now() - started,
-    pids: tasks.map((task) => task.pid),
-    stopped: tasks.filter(({ inner }) => order.stopped.includes(inner)).map((task) => task.pid),
-  };
+  return restored(pid, started, order.stopped);
 }

@@ -1,7 +1,7 @@
 // A command of Podman whose runtime finds our script first, as criu.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SCRIPT_DIRECTORY } from '../oci/managed-criu.js';
+import { SCRIPT_DIRECTORY } from '../managed/criu.js';
 import { tryRun } from '../run.js';
 import { errorIn, PodmanError } from './cli.js';
 

@@ -1,6 +1,7 @@
 // A container of Podman: what Podman says of it, and the container of runc or crun that it is made of.
 import { basename } from 'node:path';
 import { RoamError } from '../../errors.js';
+import { nameIn } from '../managed/name.js';
 import { type Container, readContainer } from '../oci/container.js';
 import { RUNTIMES, type Runtime } from '../oci/runtime.js';
 import { inspectPodman, type PodmanInfo, podmanInfo } from './cli.js';
@@ -14,13 +15,8 @@ export interface PodmanContainer {
   upper?: string;
 }
 
-/** Name of the container that a target such as `podman:web` names; undefined: it names something else. */
-export function podmanName(target: string): string | undefined {
-  const name = /^podman:(.*)$/.exec(target)?.[1];
-  if (name !== undefined && !/^[a-zA-Z0-9][\w.-]*$/.test(name))
-    throw new RoamError('BAD_TARGET', `"${name}" is no name of a container`, { remedy: 'see `podman ps`' });
-  return name;
-}
+/** The container that a target such as `podman:web` names. @throws RoamError BAD_TARGET */
+export const podmanName = (target: string): string | undefined => nameIn('podman', target);
 
 /** Whether the bundle of a container of runc or crun is one that Podman has made. */
 export const isPodmanBundle = (bundle: string): boolean =>

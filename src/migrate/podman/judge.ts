@@ -1,6 +1,7 @@
 // Whether a container of Podman can move, and whether the destination is ready for it.
-import { judgeMounts } from '../docker/judge-mounts.js';
+
 import { Findings } from '../findings.js';
+import { judgeMounts } from '../managed/mounts.js';
 import type { Finding } from '../types.js';
 import type { PodmanContainer } from './container.js';
 import type { PodmanPlace } from './place.js';

@@ -1,12 +1,12 @@
 // The source's part in moving a container of Podman.
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentClient } from '../agent/client.js';
 import type { Custody } from '../custody.js';
-import { copyImage } from '../docker/image.js';
-import type { ManagedMove } from '../managed.js';
+import { copyImage } from '../managed/image.js';
+import type { ManagedMove } from '../managed/move.js';
+import { isEmpty, SyncedPlaces } from '../managed/places.js';
 import { run } from '../run.js';
-import { syncPath } from '../sync.js';
 import type { MigrateOptions } from '../types.js';
 import type { PodmanContainer } from './container.js';
 import { describePodman } from './describe.js';
@@ -33,15 +33,16 @@ export class PodmanMove implements ManagedMove {
   readonly addresses = [];
   readonly isApart = false;
   readonly #ties: PodmanTies;
-  readonly #sent = new Set<string>();
+  readonly #places: SyncedPlaces;
   #isLoose = false;
 
   private constructor(
     private readonly container: PodmanContainer,
     private readonly created: PodmanCreated,
-    private readonly options: MigrateOptions,
+    options: MigrateOptions,
     private readonly dir: string,
   ) {
+    this.#places = new SyncedPlaces(options);
     this.#ties = tiesOfPodman(container.inspected);
   }
 
@@ -50,7 +51,7 @@ export class PodmanMove implements ManagedMove {
     const { inspected, name } = container;
     const { to, ssh = ['ssh'] } = options;
     if (place.image === undefined) await copyImage('podman', inspected.ImageName, to, ssh);
-    const description = await describePodman(container, criu);
+    const description = await describePodman(container, criu, dir);
     const bundleConfig = await readFile(`${inspected.StaticDir}/config.json`, 'utf8');
     const draft = { id: inspected.Id, name, description, bundleConfig };
     return new PodmanMove(container, await agent.request('createPodman', draft), options, dir);
@@ -58,14 +59,14 @@ export class PodmanMove implements ManagedMove {
 
   async sync(): Promise<number> {
     const { upper, inspected } = this.container;
-    let bytes = await this.#send(upper, this.created.upper);
+    let bytes = await this.#places.send(upper, this.created.upper);
     if (inspected.HostConfig.LogConfig.Type === 'k8s-file')
-      bytes += await this.#send(inspected.HostConfig.LogConfig.Path, this.created.log);
+      bytes += await this.#places.send(inspected.HostConfig.LogConfig.Path, this.created.log);
     const shm = `${inspected.StaticDir}/shm`;
     const archive = join(this.dir, SHM_ARCHIVE);
-    if (!(await isEmpty(shm)) || this.#sent.has(archive)) {
+    if (!(await isEmpty(shm)) || this.#places.hasSent(archive)) {
       await run('tar', ['--create', '--xattrs', '--file', archive, '--directory', shm, '.']);
-      bytes += await this.#send(archive, `${this.created.bundle}/${SHM_ARCHIVE}`);
+      bytes += await this.#places.send(archive, `${this.created.bundle}/${SHM_ARCHIVE}`);
       await rm(archive);
     }
     return bytes;
@@ -89,18 +90,4 @@ export class PodmanMove implements ManagedMove {
   order(): { podman: PodmanOrder } {
     return { podman: { id: this.container.inspected.Id, bundle: this.created.bundle } };
   }
-
-  /** Most containers write nothing outside their volumes; one that has removed everything again must be looked at. */
-  async #send(here: string | undefined, there: string): Promise<number> {
-    if (!here || (!this.#sent.has(here) && (await isEmpty(here)))) return 0;
-    this.#sent.add(here);
-    return syncPath(here, this.options.to, this.options.ssh ?? ['ssh'], there);
-  }
-}
-
-/** Nothing there is as good. */
-async function isEmpty(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found) return true;
-  return found.isDirectory() ? (await readdir(path)).length === 0 : found.size === 0;
 }

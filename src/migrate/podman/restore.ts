@@ -2,10 +2,10 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { RESTORE_LOG } from '../agent/tasks.js';
 import { keepCriuLog } from '../logs.js';
-import { treeWithInner } from '../oci/inner-pids.js';
-import { ManagedCriu } from '../oci/managed-criu.js';
-import type { ContainerOrder, RestoredContainer, RestorePlace } from '../oci/restore.js';
+import { ManagedCriu } from '../managed/criu.js';
+import type { ContainerOrder, RestorePlace } from '../oci/restore.js';
 import { restoreOptions } from '../oci/restore-options.js';
+import { type RestoredContainer, restored } from '../oci/restored.js';
 import { podmanBeforeCriu } from './before-criu.js';
 import { inspectPodman } from './cli.js';
 import type { Inspected } from './types.js';
@@ -46,11 +46,5 @@ export async function restorePodman(
   });
   await starting;
   const pid = (await inspectPodman<Inspected>('container', id))?.State.Pid ?? 0;
-  const tasks = await treeWithInner(pid);
-  return {
-    pid,
-    ms: performance.now() - started,
-    pids: tasks.map((task) => task.pid),
-    stopped: tasks.filter(({ inner }) => order.stopped.includes(inner)).map((task) => task.pid),
-  };
+  return restored(pid, started, order.stopped);
 }
