@@ -155,7 +155,26 @@ export async function startInContainer(
   const command = ['/bin/sh', '-c', server.join(' ')];
   const pid = await runContainer(on, name, { args: command, readonly, runtime });
   await script(on, 'until grep -q ^listening "$1"; do sleep 0.1; done', [log]);
-  const client = ['--client', (await node(on)).ip, '--gid-addr', STAYING_IP, ...all];
+  return withClient({ on, peer, log, args: all, pid: async () => pid });
+}
+
+/** Starts the client on the peer of a server that listens, and waits until both run. Both are floating. */
+export async function withClient({
+  on,
+  peer,
+  log,
+  args,
+  pid,
+}: {
+  on: NodeName;
+  peer: NodeName;
+  /** Of the server. */
+  log: string;
+  args: string[];
+  /** The server's, asked for when it runs. */
+  pid: () => Promise<number>;
+}): Promise<Workload> {
+  const client = ['--client', (await node(on)).ip, '--gid-addr', STAYING_IP, ...args];
   const clientLog = '/root/workload-client.out';
   const clientPid = await (await node(peer)).start([...POLITE, workload('verdict'), ...client], {
     log: clientLog,
@@ -167,7 +186,7 @@ export async function startInContainer(
     await script(at, 'until grep -q ^running "$1"; do sleep 0.1; done', [file]);
   return {
     options: { server: on, client: peer, moving: 'server', address: 'floating' },
-    mover: { role: 'server', pid, at: on, log },
+    mover: { role: 'server', pid: await pid(), at: on, log },
     stayer: { role: 'client', pid: clientPid, at: peer },
   };
 }

@@ -1,5 +1,5 @@
-import { bundleOf, makeBundle } from './container.js';
-import { addFloating, MOVING_IP, type NodeName, node, POLITE, STAYING_IP, script, workload } from './lab.js';
+import { bundleOf, makeBundle, withClient } from './container.js';
+import { addFloating, MOVING_IP, type NodeName, node, STAYING_IP, script } from './lab.js';
 import type { Workload } from './verdict.js';
 
 export const IMAGE = 'localhost/workload:latest';
@@ -86,20 +86,6 @@ export async function startInPodman(
   );
   const log = `${data}/out`;
   await script(on, 'until grep -q ^listening "$1"; do sleep 0.1; done', [log]);
-  const client = ['--client', (await node(on)).ip, '--gid-addr', STAYING_IP, ...common];
-  const clientLog = '/root/workload-client.out';
-  const clientPid = await (await node(peer)).start([...POLITE, workload('verdict'), ...client], {
-    log: clientLog,
-  });
-  for (const [at, file] of [
-    [on, log],
-    [peer, clientLog],
-  ] as const)
-    await script(at, 'until grep -q ^running "$1"; do sleep 0.1; done', [file]);
-  const pid = (await inspectPodman(on, name))?.State.Pid ?? 0;
-  return {
-    options: { server: on, client: peer, moving: 'server', address: 'floating' },
-    mover: { role: 'server', pid, at: on, log },
-    stayer: { role: 'client', pid: clientPid, at: peer },
-  };
+  const pid = async () => (await inspectPodman(on, name))?.State.Pid ?? 0;
+  return withClient({ on, peer, log, args: common, pid });
 }
