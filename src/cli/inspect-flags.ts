@@ -64,7 +64,10 @@ export function inspectFlags(command: Command): Command {
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
     .option('--sync <path>', 'a directory that rsync brings there, again in the freeze (repeatable)', append)
-    .option('--copy-image', 'of a container of Docker: bring its image along if it is missing there')
+    .option(
+      '--copy-image',
+      'of a container of Docker or Podman: bring its image along if it is missing there',
+    )
     .option(
       '--post-copy',
       'send private memory when the process runs already; if a host or the link fails meanwhile, it is lost',

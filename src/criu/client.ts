@@ -54,6 +54,8 @@ export class Criu implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   private constructor(server: CriuServer) {
+    // JavaScript knows no private constructors.
+    if (!server) throw new TypeError('new Criu(): start one by Criu.swrk() or Criu.connect(path)');
     this.#server = server;
   }
 

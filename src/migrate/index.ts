@@ -102,7 +102,7 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const bytes = checked.source.memory + 16 * 1024 * 1024;
       const dir = await placeFor(id, LOCAL_IMAGES);
       support.place = { dir, id };
-      phases.onRollback(`removing ${dir}`, () => removeDirectory(dir));
+      if (!options.keepImages) phases.onRollback(`removing ${dir}`, () => removeDirectory(dir));
       const netns = checked.source.inside?.path;
       const locks = locksTcp(checked.source, options.tcpClose);
       if (locks)
@@ -111,7 +111,8 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       connection.custody = await Custody.begin(id, dir, checked.source, origin, options, phases);
       const { custody } = connection;
       await prepareDirectory(dir);
-      await checked.agent.request('prepare', { bytes, id, origin });
+      const there = await checked.agent.request('prepare', { bytes, id, origin });
+      if (options.keepImages) phases.note({ images: { source: dir, destination: there.dir } });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
       if (locks) await checked.agent.request('lockTcp', { connections, ...(netns ? { netns } : {}) });

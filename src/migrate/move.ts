@@ -240,6 +240,7 @@ export class Move {
       carried: this.#carried,
       restartedCalls: this.#restarted,
       objects: this.#objects,
+      ...(phases.known.images ? { images: phases.known.images } : {}),
       warnings: phases.warnings,
     };
   }

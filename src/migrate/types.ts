@@ -219,6 +219,8 @@ export interface MigrationReport extends MoveSubject {
   /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
   restartedCalls: RestartedCall[];
   objects: MovedObjects;
+  /** Directories of images and logs that were kept (`keepImages`). */
+  images?: { source: string; destination: string };
   warnings: string[];
 }
 

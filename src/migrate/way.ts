@@ -37,7 +37,7 @@ export function wayOf({
   if (sync.length > 0 || /^(docker|podman):/.test(target))
     throw new RoamError(
       'TLS_OPTIONS',
-      `${sync.length > 0 ? '--sync' : 'what a container has written'} goes by rsync over ssh, and there is none here`,
+      `${sync.length > 0 ? '--sync' : 'what a container has written'} goes by rsync over ssh, which --to tls:// does without`,
       {
         remedy: 'move it with --to HOST, or bring the files there beforehand',
       },

@@ -72,7 +72,7 @@ export function wireWords({ wire }: Outcome): string | undefined {
     none: 'not compressed',
   }[used];
   const measured = [
-    ...(linkRate === undefined ? [] : [`the link took ${perSecond(linkRate)}`]),
+    linkRate === undefined ? 'the link kept up' : `the link took ${perSecond(linkRate)}`,
     ...(compressRate === undefined || ratio === undefined
       ? []
       : [`zstd ${perSecond(compressRate)} and left ${percent(ratio)}`]),
@@ -91,7 +91,7 @@ export function outcomeText(outcome: Outcome): string {
   const limit = limitOf(outcome);
   const wire = wireWords(outcome);
   const { comm, pid, source, destination, bytes, frozenMs, carried = [], restartedCalls = [] } = outcome;
-  const { postCopy } = outcome;
+  const { postCopy, images } = outcome;
   const freeze = freezeOf(outcome);
   return [
     ...(outcome.ok ? [`${comm} (pid ${pid}) moved from ${source} to ${destination}`] : []),
@@ -101,7 +101,7 @@ export function outcomeText(outcome: Outcome): string {
     ...(rounds ? [rounds, ''] : []),
     ...(freeze ? [`blackout     ${seconds(frozenMs ?? 0)} from the freeze until the tasks ran again`] : []),
     ...(limit ? [`limited by   ${limit}`] : []),
-    ...(bytes ? [`bytes sent   ${byteCount(bytes)}`] : []),
+    ...(bytes ? [`bytes sent   ${byteCount(bytes)} in the freeze`] : []),
     ...(wire ? [`on the wire  ${wire}`] : []),
     ...(postCopy
       ? [`post-copy    ${byteCount(postCopy.bytes)} in ${seconds(postCopy.ms)} after the tasks ran again`]
@@ -110,6 +110,9 @@ export function outcomeText(outcome: Outcome): string {
     ...carried.map(({ path, bytes, reason }) => `carried      ${path} (${byteCount(bytes)}, ${reason})`),
     ...(restartedCalls.length > 0
       ? [`begun again  ${count(restartedCalls.length, 'sleeping system call')}`]
+      : []),
+    ...(images
+      ? [`images       ${outcome.source}:${images.source}, ${outcome.destination}:${images.destination}`]
       : []),
     ...(outcome.ok ? [] : outcome.undone).map(
       ({ what, failure }) => `undone       ${what}${failure ? `: failed: ${failure}` : ''}`,

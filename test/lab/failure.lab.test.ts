@@ -37,9 +37,13 @@ describe('a move that fails leaves the source running and its peers served', () 
 
   it('dump: a descriptor that CRIU cannot dump', async () => {
     const test = await startTraffic('exec 7</dev/cpu_dma_latency');
-    const error = await migrateFails('a', test.mover.pid, { to: 'b' });
+    const error = await migrateFails('a', test.mover.pid, { to: 'b', extra: ['--keep-images'] });
     expect(error.phase).toBe('dump');
     expect(error.message).toMatch(/can't dump file/i);
+    for (const name of ['a', 'b'] as const) {
+      const kept = `/dev/shm/roam-a-${test.mover.pid}-*`;
+      expect(await script(name, `stat -c %a ${kept} && rm -r ${kept}`)).toBe('700');
+    }
     await runsOn(test);
   });
 });

@@ -36,6 +36,7 @@ describe('roam inspect', () => {
     await progresses(test.mover);
 
     const [first = ''] = await kept('a');
+    expect(there.images?.source).toBe(first);
     const source = await json<ImageReport>('a', 'inspect', first);
     expect(source.rounds.length).toBe(there.rounds?.length);
     expect(source.processes).toMatchObject([{ pid, comm: 'verdict' }]);

@@ -71,7 +71,7 @@ describe('a report on a terminal', () => {
       '',
       'blackout     1.00 s from the freeze until the tasks ran again',
       'limited by   transfer took 500 ms of 1.00 s (50 %), sending images and files (10.0 MiB were sent in the freeze)',
-      'bytes sent   10.0 MiB',
+      'bytes sent   10.0 MiB in the freeze',
       'QPs          4098 (peer 12290)',
       'MRs          lkey 0x100 rkey 0x101',
       'CQs          2',
@@ -120,6 +120,12 @@ describe('a report on a terminal', () => {
       '\npost-copy    1.0 MiB in 2.50 s after the tasks ran again\n',
     );
     expect(reportPage({ ...moved, postCopy })).toContain('1.0 MiB in 2.50 s');
+  });
+
+  it('names the directories that were kept, of a failure too', () => {
+    const images = { source: '/dev/shm/roam-1', destination: '/run/roam-1' };
+    const line = 'images       a:/dev/shm/roam-1, b:/run/roam-1';
+    for (const outcome of [moved, failed]) expect(outcomeText({ ...outcome, images })).toContain(line);
   });
 
   it('tells what was undone', () => {
