@@ -32,6 +32,24 @@ const average = (before: number | undefined, now: number): number =>
   before === undefined ? now : before + (now - before) * NEW;
 
 /**
+ * Bytes per second of several windows. Bytes and time are summed, not rates: two answers that were read at once
+ * leave no time for the second window, whose rate alone says nothing.
+ */
+class Rate {
+  #bytes = 0;
+  #ms = 0;
+
+  add(bytes: number, ms: number): void {
+    this.#bytes = this.#bytes * (1 - NEW) + bytes;
+    this.#ms = this.#ms * (1 - NEW) + ms;
+  }
+
+  get value(): number {
+    return this.#bytes / Math.max(this.#ms / 1000, 1e-6);
+  }
+}
+
+/**
  * Decides for one stream, window by window.
  *
  * A link that does not keep the sender waiting needs no compression. One that does is compared: bytes per second
@@ -39,16 +57,20 @@ const average = (before: number | undefined, now: number): number =>
  * compressed windows on with those that did arrive.
  */
 export class Chooser {
-  /** Bytes per second of the link, when it was what limited. */
-  linkRate?: number;
+  #link?: Rate;
   /** Bytes per second that the compressor takes in, and what part of them it leaves. */
   compressRate?: number;
   ratio?: number;
   /** Bytes per second that arrived, before compression, in compressed windows. */
-  #gain?: number;
+  #gain?: Rate;
   #compressing = false;
   #windows = 0;
   #look = FIRST_LOOK;
+
+  /** Bytes per second of the link, when it was what limited. */
+  get linkRate(): number | undefined {
+    return this.#link?.value;
+  }
 
   /** A block was compressed, whether or not it is sent that way. */
   sampled(bytes: number, wire: number, ms: number): void {
@@ -57,13 +79,18 @@ export class Chooser {
   }
 
   arrived({ compressed, bytes, wire, ms, saturated }: Window): void {
-    const seconds = Math.max(ms / 1000, 1e-6);
     if (saturated) {
-      if (wire >= LEAST_WIRE) this.linkRate = average(this.linkRate, wire / seconds);
+      if (wire >= LEAST_WIRE) {
+        this.#link ??= new Rate();
+        this.#link.add(wire, ms);
+      }
     }
     // Faster than the link was thought to be: that was long ago.
-    else if (this.linkRate !== undefined && wire / seconds > this.linkRate) this.linkRate = undefined;
-    if (compressed) this.#gain = average(this.#gain, bytes / seconds);
+    else if (this.#link && (wire / ms) * 1000 > this.#link.value) this.#link = undefined;
+    if (compressed) {
+      this.#gain ??= new Rate();
+      this.#gain.add(bytes, ms);
+    }
   }
 
   /** For the next window. */
@@ -91,6 +118,6 @@ export class Chooser {
     const { linkRate, compressRate, ratio } = this;
     if (linkRate === undefined || compressRate === undefined || ratio === undefined) return false;
     const promised = Math.min(compressRate, linkRate / ratio);
-    return (this.#gain ?? promised) > linkRate * WORTH;
+    return (this.#gain?.value ?? promised) > linkRate * WORTH;
   }
 }
