@@ -12,7 +12,7 @@ import { type FileInventory, inventory } from './files.js';
 import { type Inside, readInside } from './netns/inside.js';
 import { type Container, placeOf } from './oci/container.js';
 import type { ConnectedQp } from './peers.js';
-import { foreignNamespaces, type OpenFd, openFds, processTree, type Task } from './proc.js';
+import { foreignNamespaces, lives, type OpenFd, openFds, processTree, type Task } from './proc.js';
 import { withContexts } from './rdma.js';
 import { type TcpSocket, tcpSockets, udpSockets } from './tcp.js';
 
@@ -167,6 +167,12 @@ async function readRdma(pids: number[], fds: OpenFd[]): Promise<RdmaFacts> {
       };
     });
   } catch (error) {
+    for (const pid of pids)
+      if (!(await lives(pid)))
+        throw new RoamError('NO_SUCH_PROCESS', `process ${pid} ended while it was looked at`, {
+          cause: error,
+          remedy: 'see what it printed; if others of its tree go on, begin again',
+        });
     return {
       contexts: 0,
       qpns: [],
