@@ -27,5 +27,6 @@ describe('under the sanitizers', { timeout: 700_000 }, () => {
   // More of them run without the sanitizers.
   it('steps in any order', () =>
     runGuest('orders.test.mjs', { ...run, env: { ...run.env, ROAM_ORDERS: '10' }, least: 1 }));
+  it('TLS', () => runGuest('secure.test.mjs', run));
   it('rdma_cm', () => runGuest('rdmacm.test.mjs', run));
 });

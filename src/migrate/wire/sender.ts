@@ -1,6 +1,7 @@
 // The sending half of a framed stream.
 import type { ByteChannel } from '../../criu/pages/channel.js';
 import { type Compressed, compress } from '../../sys/index.js';
+import { cut, joined, lengthOf } from './blocks.js';
 import { Chooser, type CompressMode } from './chooser.js';
 import { BLOCK, encodeFrame, FrameKind, HEADER } from './frames.js';
 import type { Tally } from './tally.js';
@@ -226,29 +227,4 @@ export class FrameSender {
       });
     if (this.#closed) throw new Error('the connection was closed');
   }
-}
-
-const lengthOf = (parts: Buffer[]): number => parts.reduce((sum, part) => sum + part.length, 0);
-
-const joined = (parts: Buffer[]): Buffer =>
-  parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-
-/** Blocks of at most {@link BLOCK} bytes, as the parts that they consist of. */
-function cut(chunks: Buffer[]): Buffer[][] {
-  const blocks: Buffer[][] = [];
-  let block: Buffer[] = [];
-  let room = BLOCK;
-  for (const chunk of chunks)
-    for (let from = 0; from < chunk.length; ) {
-      const part = chunk.subarray(from, from + room);
-      from += part.length;
-      room -= part.length;
-      block.push(part);
-      if (room > 0) continue;
-      blocks.push(block);
-      block = [];
-      room = BLOCK;
-    }
-  if (block.length > 0) blocks.push(block);
-  return blocks;
 }
