@@ -38,8 +38,6 @@ export async function cleanUp({
   if (locked)
     await attempt('removing the network lock of the dump', removeNetworkLock(dir, { netns: inside?.path }));
   if (!keepImages) await attempt(`removing ${dir}`, removeDirectory(dir));
-  const { warnings } = await custody
-    .finish(agent, keepImages)
-    .catch((error: Error) => ({ warnings: [error.message] }));
+  const { warnings } = await custody.finish(agent).catch((error: Error) => ({ warnings: [error.message] }));
   for (const warning of warnings) phases.warn(`${to}: ${warning}`);
 }

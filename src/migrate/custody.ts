@@ -94,9 +94,9 @@ export class Custody {
   }
 
   /** Undoes everything at the destination, by another connection if the agent is lost. */
-  async abort(agent: AgentClient, keepImages: boolean): Promise<{ warnings: string[] }> {
+  async abort(agent: AgentClient): Promise<{ warnings: string[] }> {
     try {
-      const { warnings } = await agent.request('abort', { keepImages });
+      const { warnings } = await agent.request('abort', {});
       this.#open = warnings.length > 0;
       return { warnings };
     } catch (error) {
@@ -127,9 +127,9 @@ export class Custody {
   }
 
   /** Tells the destination that the migration is over, by another connection if the agent is lost. */
-  async finish(agent: AgentClient, keepImages: boolean): Promise<{ warnings: string[] }> {
+  async finish(agent: AgentClient): Promise<{ warnings: string[] }> {
     try {
-      return await agent.request('finish', { keepImages });
+      return await agent.request('finish', {});
     } catch (error) {
       this.#open = true;
       const { warnings, client } = await this.#settle('finish');

@@ -111,8 +111,9 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       connection.custody = await Custody.begin(id, dir, checked.source, origin, options, phases);
       const { custody } = connection;
       await prepareDirectory(dir);
-      const there = await checked.agent.request('prepare', { bytes, id, origin });
-      if (options.keepImages) phases.note({ images: { source: dir, destination: there.dir } });
+      const { keepImages = false } = options;
+      const there = await checked.agent.request('prepare', { bytes, id, origin, keepImages });
+      if (keepImages) phases.note({ images: { source: dir, destination: there.dir } });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;
       if (locks) await checked.agent.request('lockTcp', { connections, ...(netns ? { netns } : {}) });

@@ -141,7 +141,7 @@ export class Move {
     phases.onRollback('taking the address back', async () => this.#floating?.takeBack());
     if (managed) phases.onRollback('connecting the container again', () => managed.comeBack());
     phases.onRollback(`undoing everything on ${to}`, async () => {
-      const { warnings } = await this.c.custody.abort(agent, options.keepImages ?? false);
+      const { warnings } = await this.c.custody.abort(agent);
       for (const warning of warnings) phases.warn(`${to}: ${warning}`);
     });
     let sent = 0;

@@ -21,7 +21,7 @@ import type { Space } from './space.js';
 import type { NodeFacts } from './survey.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
 
 export interface FileFact {
   path: string;
@@ -101,7 +101,10 @@ export interface AgentOps {
   setRanges: { args: { ranges: NumberRanges }; result: null };
   /** Room at each path, or at the nearest directory above it. */
   space: { args: { paths: string[] }; result: Space[] };
-  prepare: { args: { bytes: number; id: string; origin: Origin }; result: { dir: string } };
+  prepare: {
+    args: { bytes: number; id: string; origin: Origin; keepImages: boolean };
+    result: { dir: string };
+  };
   /** Listens for pages and files; the socket is for root alone. */
   openData: { args: Record<string, never>; result: { path: string } };
   /** Waits for the page server of one directory of images to end; what went wrong, if something did. */
@@ -144,9 +147,9 @@ export interface AgentOps {
   resuming: { args: { pids: number[] }; result: number[] };
   /** Logs of this host, for a support bundle. */
   logs: { args: Record<string, never>; result: SupportFile[] };
-  finish: { args: { keepImages: boolean }; result: { warnings: string[] } };
+  finish: { args: Record<string, never>; result: { warnings: string[] } };
   /** Undoes everything that this agent did. */
-  abort: { args: { keepImages: boolean }; result: { warnings: string[] } };
+  abort: { args: Record<string, never>; result: { warnings: string[] } };
   ping: { args: Record<string, never>; result: null };
   /** Another agent's copy, for a source whose connection to it is lost; `takeOver` ends that agent. */
   findCopy: { args: { id: string; takeOver: boolean }; result: { state: DestinationState } };

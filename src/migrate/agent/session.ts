@@ -41,7 +41,6 @@ export class AgentSession {
   #armed = false;
   #resumed = false;
   #done = false;
-  #keepImages = false;
   #undo: Step[] = [];
   /** What still has to end once the process runs here: locks, backups. */
   #onFinish: Step[] = [];
@@ -87,13 +86,12 @@ export class AgentSession {
     survey: async () => survey(this.#criu),
     setRanges: async ({ ranges }) => setRanges(ranges).then(() => null),
     space: async ({ paths }) => spaceAt(paths),
-    prepare: async ({ bytes, id, origin }) => {
+    prepare: async ({ bytes, id, origin, keepImages }) => {
       this.#id = id;
       const dir = await placeFor(id, bytes);
       this.#dir = dir;
-      const remove = () => (this.#keepImages ? Promise.resolve() : removeDirectory(dir));
-      this.#undo.push({ what: `removing ${dir}`, fn: remove });
-      this.#onFinish.push({ what: `removing ${dir}`, fn: remove });
+      const remove = { what: `removing ${dir}`, fn: () => removeDirectory(dir) };
+      if (!keepImages) for (const steps of [this.#undo, this.#onFinish]) steps.push(remove);
       this.#journal = await Journal.create({
         id,
         role: 'destination',
@@ -185,8 +183,7 @@ export class AgentSession {
     },
     resuming: async ({ pids }) => stillResuming(pids),
     logs: async () => hostLogs(this.#dir ? { dir: this.#dir, id: this.#id } : {}),
-    finish: async ({ keepImages }) => {
-      this.#keepImages = keepImages;
+    finish: async () => {
       this.#done = true;
       const warnings = await runAll(this.#onFinish.splice(0));
       const unannounced = await this.#announced;
@@ -198,10 +195,7 @@ export class AgentSession {
     settleCopy: lost.settleCopy,
     findSource: lost.findSource,
     settleSource: lost.settleOwn,
-    abort: async ({ keepImages }) => {
-      this.#keepImages = keepImages;
-      return { warnings: await this.#rollback() };
-    },
+    abort: async () => ({ warnings: await this.#rollback() }),
   };
 
   get #forContainers(): containers.ContainerSession {

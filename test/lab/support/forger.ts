@@ -58,7 +58,7 @@ interface Forged {
   tag?: number;
 }
 
-async function forge(messages: Forged[]): Promise<void> {
+export async function forge(messages: Forged[]): Promise<void> {
   const text = messages.map((message) => JSON.stringify(message)).join('\n');
   const program = await readFile(new URL('./forge.py', import.meta.url), 'utf8');
   await script('b', `printf '%s\\n' "$2" | python3 -c "$1"`, [program, text]);
