@@ -14,17 +14,18 @@ it('a NAK-stopped and a Resume of an earlier stop change nothing, one of a later
     client: 'c',
     moving: 'server',
     address: 'changed',
-    args: ['--idle', '--count', '50', '--events'],
+    // A request waits for 7 x 9 s: as long as c is cut off.
+    args: ['--idle', '--count', '50', '--events', '--timeout', '21'],
   });
   const [a, b, c] = await Promise.all((['a', 'b', 'c'] as const).map(async (name) => (await node(name)).ip));
   const { qp: mover } = await lookAt('a');
-  const stopAndResume = () =>
-    script(
-      'a',
-      'roam qps stop "$1" && roam qps resume "$1" && until roam qps | grep " $1 " | grep -q running; do sleep 0.2; done',
-      [String(mover.qpn)],
-    );
-  for (const _ of ['first', 'second']) await stopAndResume();
+  const stopAndResume = () => script('a', 'roam qps stop "$1" && roam qps resume "$1"', [String(mover.qpn)]);
+  const isAnswered = () =>
+    script('a', 'until roam qps | grep " $1 " | grep -q running; do sleep 0.2; done', [String(mover.qpn)]);
+  for (const _ of ['first', 'second']) {
+    await stopAndResume();
+    await isAnswered();
+  }
 
   // A request of c's is under way: a NAK-stopped would stop it.
   await script('c', pacedLink('loss 100%'));
@@ -53,8 +54,10 @@ it('a NAK-stopped and a Resume of an earlier stop change nothing, one of a later
   await script('c', 'sleep 1');
   expect((await lookAt('c')).qp.dgid).toBe(`::ffff:${b}`);
 
-  await reconnect();
+  // To c the third is the forger's already.
   for (const _ of ['third', 'fourth']) await stopAndResume();
+  await reconnect();
+  await isAnswered();
   expect((await lookAt('c')).qp.dgid).toBe(`::ffff:${a}`);
   await goodVerdicts(test);
 });
