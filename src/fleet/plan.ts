@@ -76,7 +76,8 @@ async function planOne(
       findings.push(...errors.filter((found) => !findings.some((known) => same(known, found))));
     } catch (error) {
       const failure = failureOf(error);
-      reasons.push(`${place.host}: ${failure.message}`);
+      // What went wrong may be of this host: the check is named by where it was to go.
+      reasons.push(`to ${place.host}: ${failure.message}`);
       remedy ??= failure.remedy;
     }
   }

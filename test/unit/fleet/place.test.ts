@@ -187,7 +187,7 @@ describe('the plan of a drain', () => {
     const units = [unit(1), unit(2, { problem: 'it is in a container that is not one of runc' })];
     const planned = await plan(units, [place('b'), place('c')], options, check);
     expect(planned.map(({ reason, remedy }) => [reason, remedy])).toEqual([
-      ['c: ssh to c failed; b: no way', 'do it'],
+      ['to c: ssh to c failed; b: no way', 'do it'],
       ['it is in a container that is not one of runc', undefined],
     ]);
   });
