@@ -98,7 +98,7 @@ export interface MigrationReport extends MoveSubject {
   /** Sleeping system calls that the freeze ended and that were begun again at the destination. */
   restartedCalls: RestartedCall[];
   objects: MovedObjects;
-  /** Directories of images and logs that were kept (`keepImages`). */
+  /** Directories of images and logs that were kept (`keepImages`); what recovers from the loss of a host removes them. */
   images?: { source: string; destination: string };
   warnings: string[];
 }

@@ -62,7 +62,7 @@ export interface InspectOptions {
    * is there, a failure of either host or of the link between them ends the process (code `PROCESS_LOST`).
    */
   postCopy?: boolean;
-  /** Of a container of Docker: bring its image along when the destination lacks it. */
+  /** Of a container of Docker or Podman: bring its image along when the destination lacks it. */
   copyImage?: boolean;
   /** ssh destinations of hosts that may have peers: they are asked which module they run. */
   peers?: string[];
