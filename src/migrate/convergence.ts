@@ -1,5 +1,4 @@
 // When pre-copy has done what it can: figures in, a decision out.
-import { PAGE } from '../criu/pages/protocol.js';
 import type { PreCopyRound } from './types.js';
 
 /** What was measured of a round. */
@@ -11,16 +10,16 @@ export interface MeasuredRound {
   pages: number;
   unchanged: number;
   bytes: number;
+  /** Pages that CRIU read and handed over, also those that turned out to be unchanged. */
+  handed: number;
   /** With post-copy: what of `pages` need not go in the freeze unless it is pinned, and what can be pinned at most. */
   postCopy?: { deferrable: number; pinned: number };
-  /** For how long CRIU held the tasks, in milliseconds. */
-  frozenMs: number;
 }
 
 /** What of the blackout does not depend on memory. */
 export interface FixedCosts {
-  /** One request to the agent and its answer, in milliseconds. */
-  roundTripMs: number;
+  /** What a round takes of its own: to start CRIU and the page server, to stop and infect the tasks. In milliseconds. */
+  setupMs: number;
   qps: number;
 }
 
@@ -32,17 +31,15 @@ export interface ConvergenceLimits {
 
 export type Decision = 'again' | 'freeze' | 'no-convergence';
 
-/** Requests to the agent between freeze and resume. */
-const REQUESTS_IN_BLACKOUT = 8;
-
 /**
- * The freeze of a pre-dump stops and infects every task, as that of the dump does; the dump then reads the rest of
- * their state and the destination builds it again. So many times the former, from measurements in the lab.
+ * A blackout that hardly any memory is sent in, in setups of a round: the dump, the images, the address, the restore
+ * and the verification each start a program or wait for the other host as that does. It is the host's own speed that
+ * this takes for measure. From moves in the lab, 2.6 to 5.
  */
-const FREEZES_IN_BLACKOUT = 6;
+const SETUPS_IN_BLACKOUT = 4;
 
-/** Stop, dump, restore and resume of one QP, its queues included, in milliseconds. */
-const QP_MS = 0.5;
+/** What a QP with its queues and four MRs adds, in setups of a round (bench: blackout). */
+const SETUPS_PER_QP = 0.02;
 
 /** A round that finds this little that a freeze would have to send has nothing left to gain, in pages. */
 const LITTLE = 256;
@@ -65,11 +62,10 @@ export function describeRound(round: number, measured: MeasuredRound, fixed: Fix
   };
   if (sinceLastMs === undefined) return described;
   const perSecond = (count: number) => count / Math.max(sinceLastMs / 1000, 0.001);
-  const left = pagesLeft(described);
   return {
     ...described,
     dirtyRate: Math.round(perSecond(pages)),
-    predictedMs: Math.round(predictBlackout(measured, left, perSecond(left), rate, fixed)),
+    predictedMs: Math.round(predictBlackout(measured, pagesLeft(described), fixed)),
   };
 }
 
@@ -89,16 +85,15 @@ export const isLittle = (round: PreCopyRound): boolean => pagesLeft(round) <= LI
 
 /** If the tasks were frozen now: what has been written since this round's snapshot is sent, the rest is fixed. */
 function predictBlackout(
-  { ms, frozenMs }: MeasuredRound,
-  pages: number,
-  dirtyRate: number,
-  rate: number,
-  { roundTripMs, qps }: FixedCosts,
+  { ms, sinceLastMs = ms, pages, handed }: MeasuredRound,
+  left: number,
+  { setupMs, qps }: FixedCosts,
 ): number {
   // A process cannot write to more pages than it uses, and those it wrote to in this round are all that is known.
-  const dirty = Math.min((dirtyRate * ms) / 1000, Math.max(pages, LITTLE)) * PAGE;
-  const sending = rate > 0 ? (dirty / rate) * 1000 : 0;
-  return sending + frozenMs * FREEZES_IN_BLACKOUT + roundTripMs * REQUESTS_IN_BLACKOUT + qps * QP_MS;
+  const again = Math.min((handed / Math.max(sinceLastMs, 1)) * ms, Math.max(handed, LITTLE));
+  const inFreeze = pages > 0 ? again * (left / pages) : again;
+  const sending = handed > 0 ? Math.max(ms - setupMs, 0) * (inFreeze / handed) : 0;
+  return sending + setupMs * (SETUPS_IN_BLACKOUT + qps * SETUPS_PER_QP);
 }
 
 /** Whether another round is worth its bytes. */

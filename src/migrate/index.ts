@@ -112,7 +112,12 @@ async function run(options: MigrateOptions): Promise<MigrationReport> {
       const { custody } = connection;
       await prepareDirectory(dir);
       const { keepImages = false } = options;
-      const there = await checked.agent.request('prepare', { bytes, id, origin, keepImages });
+      const asked = checked.agent.request('prepare', { bytes, id, origin, keepImages });
+      // Nothing is in it yet, and no report would name it.
+      const there = await asked.catch(async (error) => {
+        if (keepImages) await removeDirectory(dir);
+        throw error;
+      });
       if (keepImages) phases.note({ images: { source: dir, destination: there.dir } });
       // Locked before the freeze, for the time it takes: the address is not there yet, so nothing is lost.
       const { connections } = checked.source;

@@ -36,7 +36,7 @@ export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
   const { maxBlackoutMs, maxRounds = DEFAULT_MAX_ROUNDS, onNoConvergence = 'stop' } = c.options;
   const limits = { maxRounds, ...(maxBlackoutMs === undefined ? {} : { maxBlackoutMs }) };
   const rounds: PreCopyRound[] = [];
-  const fixed = { roundTripMs: await roundTrip(c.agent), qps: c.source.rdma.qpns.length };
+  const fixed = { setupMs: Number.POSITIVE_INFINITY, qps: c.source.rdma.qpns.length };
   let snapshot: number | undefined;
   for (;;) {
     c.throwIfAborted();
@@ -49,11 +49,14 @@ export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
       return criu.preDump({ ...preDumpOptions(c.source), ...opts });
     });
     const { deferrable } = sent;
+    const ms = performance.now() - started;
+    const { pagesWritten, memwriteTime } = await criuStats(imagesDir);
+    fixed.setupMs = Math.min(fixed.setupMs, Math.max(ms - memwriteTime / 1000, 0));
     const measured = {
       ...sent,
       ...(c.postCopy ? { postCopy: { deferrable, pinned: await pinnedPages(pids) } } : {}),
-      ms: performance.now() - started,
-      frozenMs: (await criuStats(imagesDir)).frozenTime / 1000,
+      ms,
+      handed: Number(pagesWritten),
       ...(snapshot === undefined ? {} : { sinceLastMs: started - snapshot }),
     };
     snapshot = started;
@@ -108,15 +111,4 @@ function noConvergence(last: PreCopyRound, wanted: number): string {
     `pre-copy does not converge: after ${round} rounds the blackout would be ${(predictedMs / 1000).toFixed(2)} s, ` +
     `wanted are ${(wanted / 1000).toFixed(2)} s; ${why}`
   );
-}
-
-/** The quicker of two: the first may wait for the other host to wake. */
-async function roundTrip(agent: AgentClient): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < 2; i++) {
-    const started = performance.now();
-    await agent.request('ping', {});
-    times.push(performance.now() - started);
-  }
-  return Math.min(...times);
 }

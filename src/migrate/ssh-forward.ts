@@ -1,5 +1,6 @@
 // Data by ssh: a unix socket of this host, which ssh(1) forwards to the agent's.
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -69,6 +70,7 @@ export class SshForward implements DataWay {
   async close(): Promise<void> {
     this.ssh.child.kill('SIGTERM');
     await this.ssh.exited;
+    await rm(this.path, { force: true });
   }
 
   async #listens(): Promise<boolean> {

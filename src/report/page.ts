@@ -80,11 +80,12 @@ function facts(outcome: Outcome, peer: PeerView | undefined): Html {
   if (bytes) rows.push(['sent in the freeze', byteCount(bytes)]);
   if (postCopy)
     rows.push(['sent when it ran there', `${byteCount(postCopy.bytes)} in ${seconds(postCopy.ms)}`]);
-  const wire = wireWords(outcome);
-  if (wire) rows.push(['on the wire', wire]);
+  const words = wireWords(outcome);
+  if (outcome.wire && words) rows.push(['on the wire', byteCount(outcome.wire.wireBytes)]);
   if (pids) rows.push(['moving', count(pids.length, 'process', 'processes')]);
   if (objects) rows.push(['RDMA', `${count(objects.qp.length, 'QP')}, ${count(objects.mr.length, 'MR')}`]);
-  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+${words && html`<p class="wire">On the wire: ${words}.</p>`}`;
 }
 
 /** JSON that cannot end the element that it is in. */

@@ -87,10 +87,12 @@ export function objectsSection({ objects }: Outcome): Html {
     }</section>`;
 }
 
-export function alongSection({ carried = [], restartedCalls = [], address }: Outcome): Html {
-  if (carried.length === 0 && restartedCalls.length === 0 && !address) return html``;
+export function alongSection(outcome: Outcome): Html {
+  const { carried = [], restartedCalls = [], address, images, source, destination } = outcome;
+  if (carried.length === 0 && restartedCalls.length === 0 && !address && !images) return html``;
   return html`<section><h2>What went along</h2>
     ${address && html`<p>Address ${address.ip}: from ${address.from} to ${address.to}.</p>`}
+    ${images && html`<p>Images kept: ${source}:${images.source}, ${destination}:${images.destination}.</p>`}
     ${
       carried.length > 0 &&
       grid(

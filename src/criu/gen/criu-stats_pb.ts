@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file criu-stats.proto.
  */
 export const file_criu_stats: GenFile = /*@__PURE__*/
-  fileDesc("ChBjcml1LXN0YXRzLnByb3RvEgRjcml1IooBChBkdW1wX3N0YXRzX2VudHJ5EhUKDWZyZWV6aW5nX3RpbWUYASACKA0SEwoLZnJvemVuX3RpbWUYAiACKA0SFQoNcGFnZXNfc2Nhbm5lZBgFIAIoBBIcChRwYWdlc19za2lwcGVkX3BhcmVudBgGIAIoBBIVCg1wYWdlc193cml0dGVuGAcgAigEIjMKC3N0YXRzX2VudHJ5EiQKBGR1bXAYASABKAsyFi5jcml1LmR1bXBfc3RhdHNfZW50cnk");
+  fileDesc("ChBjcml1LXN0YXRzLnByb3RvEgRjcml1IqEBChBkdW1wX3N0YXRzX2VudHJ5EhUKDWZyZWV6aW5nX3RpbWUYASACKA0SEwoLZnJvemVuX3RpbWUYAiACKA0SFQoNbWVtd3JpdGVfdGltZRgEIAIoDRIVCg1wYWdlc19zY2FubmVkGAUgAigEEhwKFHBhZ2VzX3NraXBwZWRfcGFyZW50GAYgAigEEhUKDXBhZ2VzX3dyaXR0ZW4YByACKAQiMwoLc3RhdHNfZW50cnkSJAoEZHVtcBgBIAEoCzIWLmNyaXUuZHVtcF9zdGF0c19lbnRyeQ");
 
 /**
  * Times in microseconds.
@@ -35,6 +35,13 @@ export type dump_stats_entry = Message<"criu.dump_stats_entry"> & {
    * @generated from field: required uint32 frozen_time = 2;
    */
   frozenTime: number;
+
+  /**
+   * Handing the pages over to files or a page server; in a pre-dump the tasks run meanwhile.
+   *
+   * @generated from field: required uint32 memwrite_time = 4;
+   */
+  memwriteTime: number;
 
   /**
    * @generated from field: required uint64 pages_scanned = 5;

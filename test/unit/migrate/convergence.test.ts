@@ -64,35 +64,46 @@ describe('with post-copy, pre-copy', () => {
 });
 
 describe('the predicted blackout', () => {
-  const measured = { ms: 1000, pages: 2000, unchanged: 0, bytes: 2000 * 4096, frozenMs: 10 };
-  const fixed = { roundTripMs: 1, qps: 2 };
+  const measured = { ms: 1100, pages: 2000, unchanged: 0, handed: 2000, bytes: 2000 * 4096 };
+  const fixed = { setupMs: 100, qps: 0 };
 
   it('is not known after one round', () => {
     expect(describeRound(1, measured, fixed)).not.toHaveProperty('predictedMs');
   });
 
-  it('grows with what is written, with the QPs, and falls with the rate', () => {
+  it('grows with what is written, with the setup and the QPs', () => {
     const predicted = (more: object, costs: object = {}) =>
-      describeRound(2, { ...measured, sinceLastMs: 2000, ...more }, { ...fixed, ...costs }).predictedMs ?? 0;
+      describeRound(2, { ...measured, sinceLastMs: 2200, ...more }, { ...fixed, ...costs }).predictedMs ?? 0;
     const base = predicted({});
-    // 1000 pages a second are written, 2000 are sent: half a second for what a round of one second leaves.
-    expect(base).toBeGreaterThan(500);
-    expect(base).toBeLessThan(700);
-    expect(predicted({ sinceLastMs: 1000 })).toBeGreaterThan(base);
-    expect(predicted({}, { qps: 200 })).toBe(base + 99);
-    expect(predicted({ frozenMs: 100 })).toBeGreaterThan(base);
+    // 1000 pages will be written in the 1.1 s of the round, at half a millisecond each; four setups.
+    expect(base).toBe(500 + 400);
+    expect(predicted({ sinceLastMs: 1100 })).toBe(1000 + 400);
+    expect(predicted({ sinceLastMs: 500 }), 'no more pages than there are').toBe(1000 + 400);
+    expect(predicted({}, { qps: 100 })).toBe(base + 200);
+    expect(predicted({ ms: 300 }, { setupMs: 200 }), 'a slower host').toBeGreaterThan(800);
+  });
+
+  it('counts pages that are read only to be found unchanged', () => {
+    const round = { ...measured, sinceLastMs: 2200, pages: 10, unchanged: 1990, bytes: 10 * 4096 };
+    expect(describeRound(2, round, fixed).predictedMs).toBe(500 + 400);
+    expect(describeRound(2, { ...round, pages: 0, unchanged: 2000 }, fixed).predictedMs).toBe(500 + 400);
+  });
+
+  it('is that of the setup when nothing was written', () => {
+    const round = { ...measured, ms: 100, sinceLastMs: 1200, pages: 0, handed: 0, bytes: 0 };
+    expect(describeRound(2, round, fixed).predictedMs).toBe(400);
   });
 
   it('counts with post-copy only what has to go in the freeze', () => {
     const described = (postCopy?: { deferrable: number; pinned: number }) =>
-      describeRound(2, { ...measured, sinceLastMs: 2000, ...(postCopy ? { postCopy } : {}) }, fixed);
+      describeRound(2, { ...measured, sinceLastMs: 2200, ...(postCopy ? { postCopy } : {}) }, fixed);
     const all = described();
     expect(all).not.toHaveProperty('inFreeze');
     expect(described({ deferrable: 0, pinned: 500 })).toEqual({ ...all, inFreeze: 2000 });
     // Whatever is pinned may be among what was written.
     expect(described({ deferrable: 1500, pinned: 9000 })).toEqual({ ...all, inFreeze: 2000 });
     const half = described({ deferrable: 1500, pinned: 500 });
-    expect(half).toMatchObject({ pages: 2000, inFreeze: 1000, dirtyRate: 1000, rate: all.rate });
+    expect(half).toMatchObject({ pages: 2000, inFreeze: 1000, dirtyRate: 909, rate: all.rate });
     // Half of the half second that sending takes.
     expect((all.predictedMs ?? 0) - (half.predictedMs ?? 0)).toBe(250);
     const none = described({ deferrable: 2000, pinned: 0 });

@@ -125,7 +125,10 @@ describe('a report on a terminal', () => {
   it('names the directories that were kept, of a failure too', () => {
     const images = { source: '/dev/shm/roam-1', destination: '/run/roam-1' };
     const line = 'images       a:/dev/shm/roam-1, b:/run/roam-1';
-    for (const outcome of [moved, failed]) expect(outcomeText({ ...outcome, images })).toContain(line);
+    for (const outcome of [moved, failed]) {
+      expect(outcomeText({ ...outcome, images })).toContain(line);
+      expect(reportPage({ ...outcome, images })).toContain('Images kept: a:/dev/shm/roam-1, b:/run/roam-1.');
+    }
   });
 
   it('tells what was undone', () => {
