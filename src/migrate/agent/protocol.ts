@@ -21,7 +21,7 @@ import type { Space } from './space.js';
 import type { NodeFacts } from './survey.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 9;
+export const PROTOCOL_VERSION = 10;
 
 export interface FileFact {
   path: string;

@@ -76,5 +76,5 @@ export async function restoreDocker(
     await rm(checkpoint, { recursive: true, force: true });
   }
   const { State } = await docker<Inspected>('GET', `/containers/${id}/json`);
-  return restored(State.Pid, started, order.stopped);
+  return restored(State.Pid, started, order);
 }

@@ -3,17 +3,14 @@
 import { readFile, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { run } from '../run.js';
+import { unescapePath } from './mounts.js';
 
 const NAME = 'criu-root';
-
-/** Escapes of mountinfo, proc(5). */
-const plain = (path: string) =>
-  path.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
 
 /** Unmounts what crun has left in the directories that `isOurs` says yes to. None is as good. */
 export async function removeCriuRoots(isOurs: (bundle: string) => boolean): Promise<void> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');
-  const mounts = table.split('\n').map((line) => plain(line.split(' ')[4] ?? ''));
+  const mounts = table.split('\n').map((line) => unescapePath(line.split(' ')[4] ?? ''));
   for (const path of mounts.filter((each) => each.endsWith(`/${NAME}`))) {
     if (!isOurs(dirname(path))) continue;
     await run('umount', ['--lazy', '--recursive', path]);

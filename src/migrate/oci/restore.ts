@@ -10,6 +10,7 @@ import type { SourceFacts } from '../source.js';
 import { type Container, globalOptions } from './container.js';
 import { RUNTIME_LOG } from './dump.js';
 import { innerPids } from './inner-pids.js';
+import { readOnlyPaths } from './mounts.js';
 import { restoreOptions } from './restore-options.js';
 import { type RestoredContainer, restored } from './restored.js';
 import type { Named } from './runtime.js';
@@ -21,6 +22,8 @@ export interface ContainerOrder extends Named {
   systemdCgroup: boolean;
   /** Processes that were stopped before the freeze, by their numbers inside. */
   stopped: number[];
+  /** What it may only read, of its mounts. */
+  readOnly: string[];
   /** In a network namespace that the runtime makes for it alone. */
   network?: OwnNetwork;
   /** It is one of Docker's. */
@@ -37,7 +40,8 @@ export async function orderOf(
 ): Promise<ContainerOrder> {
   const { runtime, name, bundle, systemdCgroup } = container;
   const network = ownNetwork(container, inside);
-  const order = { runtime, name, bundle, systemdCgroup, stopped: await innerPids(stopped) };
+  const [inner, readOnly] = await Promise.all([innerPids(stopped), readOnlyPaths(container.pid)]);
+  const order = { runtime, name, bundle, systemdCgroup, stopped: inner, readOnly };
   return network ? { ...order, network } : order;
 }
 
@@ -81,5 +85,5 @@ export async function restoreContainer(
     throw await keepCriuLog(error, `${images}/${RESTORE_LOG}`, id);
   });
   if (complaint !== undefined) throw new RoamError('RUNTIME_FAILED', `${runtime} restore: ${complaint}`);
-  return restored(pid, started, order.stopped);
+  return restored(pid, started, order);
 }

@@ -1,4 +1,6 @@
 import { treeWithInner } from './inner-pids.js';
+import { makeReadOnly } from './mounts.js';
+import type { ContainerOrder } from './restore.js';
 
 export interface RestoredContainer {
   pid: number;
@@ -10,11 +12,17 @@ export interface RestoredContainer {
 }
 
 /**
- * A container as its restore has left it.
+ * A container as its restore has left it, made what it was.
  *
- * @param pid Its first process. @param started Of `performance.now()`. @param stopped Processes by their numbers inside.
+ * @param pid Its first process. @param started Of `performance.now()`.
+ * @throws RoamError MOUNT_WRITABLE
  */
-export async function restored(pid: number, started: number, stopped: number[]): Promise<RestoredContainer> {
+export async function restored(
+  pid: number,
+  started: number,
+  { stopped, readOnly }: Pick<ContainerOrder, 'stopped' | 'readOnly'>,
+): Promise<RestoredContainer> {
+  await makeReadOnly(pid, readOnly);
   const tasks = await treeWithInner(pid);
   return {
     pid,

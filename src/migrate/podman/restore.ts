@@ -46,5 +46,5 @@ export async function restorePodman(
   });
   await starting;
   const pid = (await inspectPodman<Inspected>('container', id))?.State.Pid ?? 0;
-  return restored(pid, started, order.stopped);
+  return restored(pid, started, order);
 }

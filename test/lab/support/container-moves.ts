@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Runtime } from '../../../src/migrate/oci/runtime.js';
 import { bundleOf, containers, pidOf, startInContainer } from './container.js';
-import { MOVING_IP, script } from './lab.js';
+import { MOVING_IP, type NodeName, script } from './lab.js';
 import { migrate, migrateFails } from './migrate.js';
 import { whenImagesArrive } from './sabotage.js';
 import { goodVerdicts, progresses, signal } from './verdict.js';
@@ -40,9 +40,17 @@ export function itMovesWhole(runtime: Runtime): void {
   });
 }
 
+/** Where a process sees mounts that it may only read. */
+async function readOnly(on: NodeName, pid: number): Promise<string[]> {
+  const mounts = await script(on, 'grep " ro[, ]" "/proc/$1/mounts" | cut -d" " -f2 | sort', [String(pid)]);
+  return mounts.split('\n');
+}
+
 export function itRunsBeforeItsMemory(runtime: Runtime): void {
-  it('runs at the destination before all of its memory is there', async () => {
-    const test = await startInContainer('db', { on: 'a', peer: 'b', runtime });
+  it('runs at the destination before all of its memory is there, and may write no more than before', async () => {
+    const test = await startInContainer('db', { on: 'a', peer: 'b', runtime, readonly: true });
+    const before = await readOnly('a', test.mover.pid);
+    expect(before).toEqual(expect.arrayContaining(['/', '/proc/sys', '/sys']));
     await progresses(test.stayer);
     const extra = ['--sync', bundleOf('db'), '--post-copy'];
     const report = await migrate('a', `${runtime}:db`, { to: 'b', ip: `${MOVING_IP}/24`, extra });
@@ -55,6 +63,7 @@ export function itRunsBeforeItsMemory(runtime: Runtime): void {
       { id: 'db', status: 'running' },
     ]);
     test.mover = { ...test.mover, at: 'b', pid: await pidOf('b', 'db', runtime) };
+    expect(await readOnly('b', test.mover.pid)).toEqual(before);
     await progresses(test.mover);
     await progresses(test.stayer);
     await signal(test.mover, 'USR1');
