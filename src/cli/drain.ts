@@ -4,7 +4,7 @@ import { isHere, readNodesFile } from '../fleet/hosts.js';
 import { type DrainEvent, type DrainOptions, drain } from '../fleet/index.js';
 import { seconds } from '../report/format.js';
 import { drainText } from './fleet-text.js';
-import { amount, type WayFlags, wayFlags, wayOptions } from './inspect-flags.js';
+import { amount, append, type WayFlags, wayFlags, wayOptions } from './inspect-flags.js';
 import { count, type MemoryFlags, memoryFlags, memoryOptions } from './memory-flags.js';
 import { fail, printJson } from './output.js';
 import { passOn } from './remote-drain.js';
@@ -17,6 +17,8 @@ interface Flags extends WayFlags, MemoryFlags {
   keepGoing?: boolean;
   dryRun?: boolean;
   syncBundles?: boolean;
+  sync?: string[];
+  copyImage?: boolean;
   tcpClose?: boolean;
   carryLimit: number;
   maxHold: number;
@@ -31,6 +33,7 @@ Examples:
   roam drain --to b,c --dry-run         what would go where, and what cannot move
   roam drain --to b,c --parallel 2
   roam drain a --to b                   the same on host a, by ssh
+  roam drain --to b --copy-image        images of Docker and Podman go along where they are missing
   roam drain                            to the other hosts of /etc/roam/nodes
 `;
 
@@ -53,7 +56,9 @@ export function registerDrain(program: Command): void {
     .option('--parallel <n>', 'migrations at once', count, 1)
     .option('--keep-going', 'go on when something cannot move, or a migration fails')
     .option('--dry-run', 'only tell what would go where; nothing is stopped')
-    .option('--sync-bundles', 'bring the bundles of containers along by rsync');
+    .option('--sync-bundles', 'bring the bundles of containers along by rsync')
+    .option('--sync <path>', 'a directory that rsync brings along with each of them (repeatable)', append)
+    .option('--copy-image', 'of containers of Docker or Podman: bring images along that are missing there');
   memoryFlags(wayFlags(command))
     .option('--tcp-close', 'restore TCP connections as closed instead of moving them')
     .option('--carry-limit <MiB>', 'largest file that is copied along', amount, 64)
@@ -100,6 +105,8 @@ function optionsOf(flags: Flags, to: string[]): DrainOptions {
     keepGoing: flags.keepGoing ?? false,
     dryRun: flags.dryRun ?? false,
     syncBundles: flags.syncBundles ?? false,
+    sync: flags.sync ?? [],
+    copyImage: flags.copyImage ?? false,
     tcpClose: flags.tcpClose ?? false,
     carryLimit: flags.carryLimit * MIB,
     maxHoldMs: flags.maxHold * 1000,

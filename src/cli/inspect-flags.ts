@@ -29,7 +29,7 @@ const MIB = 1048576;
 
 const words = (text: string): string[] => text.split(' ').filter(Boolean);
 
-const append = (value: string, before: string[] = []): string[] => [...before, value];
+export const append = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** A number for an option, 0 or more. @throws CommanderError that names the option */
 export function amount(text: string): number {
