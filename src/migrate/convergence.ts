@@ -21,6 +21,7 @@ export interface FixedCosts {
   /** What a round takes of its own: to start CRIU and the page server, to stop and infect the tasks. In milliseconds. */
   setupMs: number;
   qps: number;
+  container: boolean;
 }
 
 export interface ConvergenceLimits {
@@ -37,6 +38,9 @@ export type Decision = 'again' | 'freeze' | 'no-convergence';
  * this takes for measure. From moves in the lab, 2.6 to 5.
  */
 const SETUPS_IN_BLACKOUT = 4;
+
+/** What runc or crun adds to that, at both ends. Docker and Podman add more, which is not predicted. */
+const SETUPS_OF_CONTAINER = 2;
 
 /** What a QP with its queues and four MRs adds, in setups of a round (bench: blackout). */
 const SETUPS_PER_QP = 0.02;
@@ -87,13 +91,14 @@ export const isLittle = (round: PreCopyRound): boolean => pagesLeft(round) <= LI
 function predictBlackout(
   { ms, sinceLastMs = ms, pages, handed }: MeasuredRound,
   left: number,
-  { setupMs, qps }: FixedCosts,
+  { setupMs, qps, container }: FixedCosts,
 ): number {
   // A process cannot write to more pages than it uses, and those it wrote to in this round are all that is known.
   const again = Math.min((handed / Math.max(sinceLastMs, 1)) * ms, Math.max(handed, LITTLE));
   const inFreeze = pages > 0 ? again * (left / pages) : again;
   const sending = handed > 0 ? Math.max(ms - setupMs, 0) * (inFreeze / handed) : 0;
-  return sending + setupMs * (SETUPS_IN_BLACKOUT + qps * SETUPS_PER_QP);
+  const setups = SETUPS_IN_BLACKOUT + (container ? SETUPS_OF_CONTAINER : 0) + qps * SETUPS_PER_QP;
+  return sending + setupMs * setups;
 }
 
 /** Whether another round is worth its bytes. */

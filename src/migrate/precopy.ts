@@ -36,7 +36,12 @@ export async function preCopy(c: PreCopyContext): Promise<PreCopyRound[]> {
   const { maxBlackoutMs, maxRounds = DEFAULT_MAX_ROUNDS, onNoConvergence = 'stop' } = c.options;
   const limits = { maxRounds, ...(maxBlackoutMs === undefined ? {} : { maxBlackoutMs }) };
   const rounds: PreCopyRound[] = [];
-  const fixed = { setupMs: Number.POSITIVE_INFINITY, qps: c.source.rdma.qpns.length };
+  const { rdma, container } = c.source;
+  const fixed = {
+    setupMs: Number.POSITIVE_INFINITY,
+    qps: rdma.qpns.length,
+    container: container !== undefined,
+  };
   let snapshot: number | undefined;
   for (;;) {
     c.throwIfAborted();

@@ -65,7 +65,7 @@ describe('with post-copy, pre-copy', () => {
 
 describe('the predicted blackout', () => {
   const measured = { ms: 1100, pages: 2000, unchanged: 0, handed: 2000, bytes: 2000 * 4096 };
-  const fixed = { setupMs: 100, qps: 0 };
+  const fixed = { setupMs: 100, qps: 0, container: false };
 
   it('is not known after one round', () => {
     expect(describeRound(1, measured, fixed)).not.toHaveProperty('predictedMs');
@@ -80,6 +80,7 @@ describe('the predicted blackout', () => {
     expect(predicted({ sinceLastMs: 1100 })).toBe(1000 + 400);
     expect(predicted({ sinceLastMs: 500 }), 'no more pages than there are').toBe(1000 + 400);
     expect(predicted({}, { qps: 100 })).toBe(base + 200);
+    expect(predicted({}, { container: true })).toBe(base + 200);
     expect(predicted({ ms: 300 }, { setupMs: 200 }), 'a slower host').toBeGreaterThan(800);
   });
 
