@@ -7,11 +7,12 @@ import { waysTo } from './agent/transport.js';
 import { decide } from './decide.js';
 import { floatingFacts } from './floating.js';
 import { Guard } from './guard.js';
-import { bootId, Journal, type JournalEntry, type Origin, taskId } from './journal.js';
+import { Journal, type JournalEntry, type Origin } from './journal.js';
 import { sourceState } from './lookup.js';
 import { locksTcp } from './netns/inside.js';
 import type { Phases } from './phases.js';
 import { type SourceFacts, stoppedBefore } from './source.js';
+import { bootId, taskId } from './task-id.js';
 import type { InspectOptions } from './types.js';
 import { wayOf } from './way.js';
 

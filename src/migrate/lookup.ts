@@ -3,16 +3,9 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { verifyTree } from './agent/tasks.js';
 import type { DestinationState, SourceState } from './decide.js';
-import {
-  bootId,
-  isThere,
-  type JournalEntry,
-  type Origin,
-  startTimeOf,
-  type TaskId,
-  taskId,
-} from './journal.js';
+import type { JournalEntry, Origin } from './journal.js';
 import { type Fate, fateOf, readTask } from './proc.js';
+import { bootId, isThere, startTimeOf, type TaskId, taskId } from './task-id.js';
 
 /** How long CRIU may take to let go of a tree, or to kill it. */
 const FATE_TIMEOUT_MS = 30_000;

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bootId, type JournalEntry, livingTasks, taskId, ticksNow } from '../../src/migrate/journal.js';
+import type { JournalEntry } from '../../src/migrate/journal.js';
+import { bootId, livingTasks, taskId, ticksNow } from '../../src/migrate/task-id.js';
 
 const run = promisify(execFile);
 const ROAM = path.resolve(import.meta.dirname, '../../scripts/roam.mjs');

@@ -1,13 +1,14 @@
 // Containers at the destination, for the session of one migration: what is known of them, and how they come to be.
 import * as dockers from '../docker/place.js';
 import { restoreDocker } from '../docker/restore.js';
-import { type Journal, livingTasks, ticksNow } from '../journal.js';
+import type { Journal } from '../journal.js';
 import { type Made, removeMade } from '../managed/move.js';
 import { type ContainerOrder, restoreContainer } from '../oci/restore.js';
 import type { RestoredContainer } from '../oci/restored.js';
 import { deleteContainer, isKnown, runtimeVersion } from '../oci/runtime.js';
 import * as podmen from '../podman/place.js';
 import { restorePodman } from '../podman/restore.js';
+import { livingTasks, ticksNow } from '../task-id.js';
 import type { TcpLock } from './network.js';
 import type { AgentOps } from './protocol.js';
 import type { Step } from './steps.js';

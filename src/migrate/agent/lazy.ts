@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CriuLog, firstCriuError } from '../../criu/log.js';
 import { relayLazyPages } from '../../criu/pages/index.js';
 import { closeFd, PidFd } from '../../sys/index.js';
-import { livingTasks } from '../journal.js';
 import { start } from '../run.js';
+import { livingTasks } from '../task-id.js';
 import { PagesGuard } from './pages-guard.js';
 
 const LOG = 'lazy-pages.log';

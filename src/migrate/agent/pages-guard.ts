@@ -1,7 +1,7 @@
 // What sees to it that no process runs on with memory that never came.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { TaskId } from '../journal.js';
+import type { TaskId } from '../task-id.js';
 
 /**
  * Kills processes, and what they have forked, unless it reads "done" first; arguments are pids with start times.

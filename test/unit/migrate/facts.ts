@@ -2,6 +2,7 @@
 import type { HostFacts } from '../../../src/migrate/agent/protocol.js';
 import type { Fit } from '../../../src/migrate/fit.js';
 import type { SourceFacts } from '../../../src/migrate/source.js';
+import type { Finding } from '../../../src/migrate/types.js';
 
 export const GIB = 2 ** 30;
 
@@ -66,3 +67,6 @@ export const answers = (more: Partial<Fit> = {}): Fit => ({
   carried: [],
   ...more,
 });
+
+export const words = (findings: Finding[]): string[] =>
+  findings.map(({ severity, code, host: on }) => `${severity} ${code} ${on}`);

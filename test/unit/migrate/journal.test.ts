@@ -4,18 +4,9 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  bootId,
-  isThere,
-  Journal,
-  type JournalEntry,
-  livingTasks,
-  readJournal,
-  readJournals,
-  taskId,
-  ticksNow,
-} from '../../../src/migrate/journal.js';
+import { Journal, type JournalEntry, readJournal, readJournals } from '../../../src/migrate/journal.js';
 import { sourceState } from '../../../src/migrate/lookup.js';
+import { bootId, isThere, livingTasks, taskId, ticksNow } from '../../../src/migrate/task-id.js';
 
 let directory: string;
 beforeEach(async () => {

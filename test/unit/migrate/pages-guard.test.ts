@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PagesGuard } from '../../../src/migrate/agent/pages-guard.js';
-import { isThere, taskId } from '../../../src/migrate/journal.js';
+import { isThere, taskId } from '../../../src/migrate/task-id.js';
 
 const children: ReturnType<typeof spawn>[] = [];
 afterEach(() => {

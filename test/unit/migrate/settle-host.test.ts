@@ -4,17 +4,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  bootId,
-  Journal,
-  type JournalEntry,
-  livingTasks,
-  readJournal,
-  taskId,
-  ticksNow,
-} from '../../../src/migrate/journal.js';
+import { Journal, type JournalEntry, readJournal } from '../../../src/migrate/journal.js';
 import { destinationState } from '../../../src/migrate/lookup.js';
 import { settleDestination, settleSource } from '../../../src/migrate/settle-host.js';
+import { bootId, livingTasks, taskId, ticksNow } from '../../../src/migrate/task-id.js';
 
 let scratch: string;
 let directory: string;
