@@ -15,7 +15,8 @@ const WORKLOAD: WorkloadOptions = {
   client: 'c',
   moving: 'server',
   address: 'changed',
-  args: ['--events'],
+  // The last acknowledgement may be lost more than once.
+  args: ['--events', '--linger', '5'],
 };
 
 describe('with packets lost and repeated', () => {

@@ -48,6 +48,7 @@ struct options {
 	unsigned int rate;	/* operations per second and QP; 0: as fast as possible */
 	unsigned int ops;
 	int timeout, retry, mtu;
+	int linger;		/* seconds */
 	/* What the stock rxe may get wrong when requests are sent again: fences, and WRITEs of no bytes. */
 	bool no_fence, no_empty;
 	enum fault fault;

@@ -183,9 +183,7 @@ void lane_start(struct lane *ln)
 
 bool lane_finished(const struct lane *ln)
 {
-	if (ln->post_id != ln->done_id || !ln->fin_done || !ln->peer_fin)
-		return false;
-	return ln->o->server ? ln->peer_bye : ln->bye_done;
+	return ln->post_id == ln->done_id && ln->bye_done && ln->peer_bye;
 }
 
 void lane_describe(const struct lane *ln, int fd)

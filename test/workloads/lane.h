@@ -11,8 +11,9 @@
  *  - slots for READ are published, and given back, by generation numbers in
  *    the headers;
  *  - atomics are summed up in FIN, the last data message of each direction.
- * After both FINs the client says BYE, and both linger for the transport's
- * last acknowledgements.
+ * After both FINs the client says BYE and the server answers with its own, so
+ * that nothing but the transport's acknowledgements is under way when an end
+ * lingers for them: any completion then is one too many.
  */
 #ifndef ROAM_WORKLOAD_LANE_H
 #define ROAM_WORKLOAD_LANE_H
@@ -47,7 +48,7 @@ struct hdr {
 
 struct fin {
 	struct hdr hdr;
-	uint64_t data, writes, faa_sum, cas_value;
+	uint64_t data, writes, acks, faa_sum, cas_value;
 };
 
 enum wr_kind { WR_SEND, WR_WRITE, WR_MARK, WR_READ, WR_FAA, WR_CAS, WR_ACK, WR_FIN, WR_BYE };

@@ -79,6 +79,14 @@ static void take_fin(struct lane *ln, const struct fin *f)
 	ln->peer_fin = true;
 }
 
+static void take_bye(struct lane *ln, const struct fin *f)
+{
+	if (f->acks != ln->peer_ack_seq)
+		result_error(ln->r, "qp %d: the peer sent %" PRIu64 " ACKs, %" PRIu64 " arrived", ln->id, f->acks,
+			     ln->peer_ack_seq);
+	ln->peer_bye = true;
+}
+
 static void take_message(struct lane *ln, uint8_t *buf, const struct ibv_wc *wc)
 {
 	const struct hdr *h = (const struct hdr *)buf;
@@ -112,7 +120,7 @@ static void take_message(struct lane *ln, uint8_t *buf, const struct ibv_wc *wc)
 	} else if (h->type == MSG_FIN) {
 		take_fin(ln, (const struct fin *)h);
 	} else if (h->type == MSG_BYE) {
-		ln->peer_bye = true;
+		take_bye(ln, (const struct fin *)h);
 	}
 }
 

@@ -268,6 +268,7 @@ static void post_last(struct lane *ln, bool bye)
 	fill_hdr(ln, &f->hdr, bye ? MSG_BYE : MSG_FIN, seq, sizeof(*f));
 	f->data = seq;
 	f->writes = ln->writes;
+	f->acks = ln->ack_seq;
 	f->faa_sum = ln->faa_sum;
 	f->cas_value = ln->cas_value;
 	f->hdr.check = hdr_check(ln, ln->o->server, f, sizeof(*f));
@@ -344,8 +345,8 @@ bool lane_transmit(struct lane *ln)
 	}
 	if (ln->state == LANE_DRAIN && !ln->fin_sent && may_send_data(ln))
 		post_last(ln, false);
-	if (!ln->o->server && ln->fin_done && ln->peer_fin && !ln->bye_sent &&
-	    ln->post_id == ln->done_id)
+	if (ln->fin_done && ln->peer_fin && !ln->bye_sent && ln->post_id == ln->done_id &&
+	    (!ln->o->server || ln->peer_bye))
 		post_last(ln, true);
 	return ln->post_id != before;
 }

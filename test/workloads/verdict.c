@@ -210,9 +210,10 @@ static void tear_down(struct worker *workers, const struct options *o, struct re
 		}
 }
 
-static void linger(void)
+/* A QP that is gone acknowledges nothing, and rxe takes a retry count of 7 for "for ever". */
+static void linger(int seconds)
 {
-	struct timespec ts = { 1, 0 };
+	struct timespec ts = { seconds, 0 };
 
 	while (nanosleep(&ts, &ts) && errno == EINTR)
 		;
@@ -264,7 +265,7 @@ void run_process(const struct options *o, struct result *r, int proc)
 			lane_describe(&lanes[i], 2);
 		return;
 	}
-	linger();
+	linger(o->linger);
 	for (int t = 0; t < o->threads; t++)
 		for (int c = 0; c < o->contexts; c++)
 			if (drain_cq(&workers[t].groups[c], workers[t].groups[c].scq, r) |

@@ -36,6 +36,7 @@ static const char usage[] =
 	"      --timeout N         local ACK timeout exponent (17)\n"
 	"      --retry N           retry count (7)\n"
 	"      --mtu N             path MTU (1024)\n"
+	"      --linger SECONDS    how long the peer may need to get the last acknowledgement (1)\n"
 	"      --no-fence          no fenced SENDs\n"
 	"      --no-empty          no WRITEs of no bytes\n"
 	"      --fault KIND@N      do something wrong at the N-th: corrupt, corrupt-write, corrupt-read,\n"
@@ -91,7 +92,7 @@ static int number(const char *s, const char *name, int min, int max)
 static void parse(struct options *o, int argc, char **argv)
 {
 	enum { IDLE = 256, CONTEXTS, THREADS, FORK, TIMEOUT, RETRY, MTU, FAULT, SERVER, CLIENT,
-	       NO_FENCE, NO_EMPTY };
+	       NO_FENCE, NO_EMPTY, LINGER };
 	static const struct option longs[] = {
 		{ "server", 0, NULL, SERVER }, { "client", 1, NULL, CLIENT }, { "dev", 1, NULL, 'd' },
 		{ "gid-index", 1, NULL, 'x' }, { "gid-addr", 1, NULL, 'a' }, { "port", 1, NULL, 'p' },
@@ -101,6 +102,7 @@ static void parse(struct options *o, int argc, char **argv)
 		{ "threads", 1, NULL, THREADS }, { "fork", 1, NULL, FORK }, { "timeout", 1, NULL, TIMEOUT },
 		{ "retry", 1, NULL, RETRY }, { "mtu", 1, NULL, MTU }, { "fault", 1, NULL, FAULT },
 		{ "no-fence", 0, NULL, NO_FENCE }, { "no-empty", 0, NULL, NO_EMPTY },
+		{ "linger", 1, NULL, LINGER },
 		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	int c, mtu = 1024;
@@ -128,6 +130,7 @@ static void parse(struct options *o, int argc, char **argv)
 		case MTU: mtu = number(optarg, "mtu", 256, 4096); break;
 		case FAULT: parse_fault(o, optarg); break;
 		case NO_FENCE: o->no_fence = true; break;
+		case LINGER: o->linger = number(optarg, "linger", 0, 3600); break;
 		case NO_EMPTY: o->no_empty = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs("Try verdict --help.\n", stderr); exit(2);
@@ -213,7 +216,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 		.port = 18600, .gid_index = -1, .qps = 1, .contexts = 1, .threads = 1, .procs = 1,
-		.size = 8192, .ops = OP_ALL, .timeout = 17, .retry = 7,
+		.size = 8192, .ops = OP_ALL, .timeout = 17, .retry = 7, .linger = 1,
 	};
 	struct result r = { 0 };
 
