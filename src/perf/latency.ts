@@ -57,12 +57,12 @@ export class LatencyRun {
         const heard = this.#received(receiver);
         if (!(heard === true || (await heard))) return;
       }
-      this.#stamp();
       batch.post(1, 1);
-      // Only now: the message before has gone, and the next one finds other receives.
-      receiver.replace();
+      this.#stamp();
       const sent = this.#completed(this.#resources.sendCq);
       if (sent !== undefined) await sent;
+      // Only now: the message has gone, and the next one finds other receives.
+      receiver.replace();
       if (client) {
         const heard = this.#received(receiver);
         if (!(heard === true || (await heard))) return;
