@@ -53,7 +53,10 @@ export class SshForward implements DataWay {
       ended = true;
     });
     while (!(await way.#listens())) {
-      if (ended) throw await way.failure();
+      if (ended) {
+        await way.close();
+        throw await way.failure();
+      }
       await sleep(CONNECT_INTERVAL_MS);
     }
     return way;
