@@ -22,12 +22,13 @@ const program = new Command('npm run bench --')
   )
   .argument('[subject]', names.join(' or '), 'module')
   .option('--rounds <n>', 'runs of each benchmark with each of the two', '5')
+  .option('--only <tool>', 'of module, perf and transfer: this benchmark, for instance ib_send_lat')
   .option('--lab <name>', 'use the nodes a and b of a running lab, and leave it running')
   .option('--plot <file>', 'blackout: write the growth as SVG')
   .option('--json [file]', 'print the result as JSON, or write it to a file')
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run bench -- --rounds 9 --json bench.json\n  npm run bench -- perf\n',
+    '\nExamples:\n  npm run bench -- --rounds 9 --json bench.json\n  npm run bench -- perf\n  npm run bench -- perf --only ib_send_lat --rounds 15\n',
   )
   .parse();
 
@@ -35,11 +36,18 @@ const {
   rounds,
   json,
   plot,
+  only,
   lab: running,
-} = program.opts<{ rounds: string; json?: true | string; plot?: string; lab?: string }>();
+} = program.opts<{ rounds: string; json?: true | string; plot?: string; only?: string; lab?: string }>();
 const name = program.args[0] ?? 'module';
-const subject = subjects[name];
+const whole = subjects[name];
+const benchmarks = whole?.benchmarks.filter(({ tool }) => only === undefined || tool === only) ?? [];
+const subject = whole && { ...whole, benchmarks };
 if (!names.includes(name)) program.error(`there is no subject ${name}: ${names.join(', ')}`);
+if (only !== undefined && benchmarks.length === 0) {
+  const tools = [...new Set(whole?.benchmarks.map(({ tool }) => tool))].join(', ');
+  program.error(`${name} has no benchmark ${only}${tools && `: ${tools}`}`);
+}
 const count = Number(rounds);
 if (!Number.isInteger(count) || count < 1) program.error('--rounds must be a whole number of 1 or more');
 const say = (text: string) => void (json === true ? process.stderr : process.stdout).write(`${text}\n`);
@@ -69,9 +77,9 @@ const measureAll = async () => {
 };
 try {
   const { results, text } = await measureAll();
-  const whole = JSON.stringify({ subject: name, rounds: count, results }, undefined, 2);
-  if (json === true) process.stdout.write(`${whole}\n`);
-  else if (json) await writeFile(json, `${whole}\n`);
+  const all = JSON.stringify({ subject: name, rounds: count, results }, undefined, 2);
+  if (json === true) process.stdout.write(`${all}\n`);
+  else if (json) await writeFile(json, `${all}\n`);
   if (json !== true) say(text);
 } finally {
   await leave();
