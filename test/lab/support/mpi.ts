@@ -90,7 +90,9 @@ export const printed = (): Promise<string> => script('a', `cat ${LOG}`);
 export async function prints(pattern: string, timeout = 300_000): Promise<void> {
   await script(
     'a',
-    `until grep -qE "$1" ${LOG}; do grep -q "^mpirun: exit" ${LOG} && { tail -30 ${LOG}; exit 1; }; sleep 0.5; done`,
+    // Looked at before, so that what it prints as it ends counts.
+    `until ended=$(grep "^mpirun: exit" ${LOG}); grep -qE "$1" ${LOG}; do
+       [ -z "$ended" ] || { tail -30 ${LOG}; exit 1; }; sleep 0.5; done`,
     [pattern],
     timeout,
   );
