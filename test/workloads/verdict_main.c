@@ -130,8 +130,8 @@ static void parse(struct options *o, int argc, char **argv)
 		case MTU: mtu = number(optarg, "mtu", 256, 4096); break;
 		case FAULT: parse_fault(o, optarg); break;
 		case NO_FENCE: o->no_fence = true; break;
-		case LINGER: o->linger = number(optarg, "linger", 0, 3600); break;
 		case NO_EMPTY: o->no_empty = true; break;
+		case LINGER: o->linger = number(optarg, "linger", 0, 3600); break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs("Try verdict --help.\n", stderr); exit(2);
 		}
