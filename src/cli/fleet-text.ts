@@ -15,9 +15,8 @@ type Answer = FleetNode & { ok: true };
 const answered = (nodes: FleetNode[]): Answer[] => nodes.filter((node): node is Answer => node.ok);
 
 /** What is short of what a host needs to take part, or `ready`. */
-export function fitness({ versions, links, criuPlugin, uid, ranges }: NodeFacts): string {
+export function fitness({ versions, links, criuPlugin, ranges }: NodeFacts): string {
   const lacks = [
-    ...(uid === 0 ? [] : ['not root']),
     ...(links.length === 0 ? ['no rxe device'] : versions.module ? [] : ['stock rdma_rxe']),
     ...links.filter(({ active }) => !active).map(({ device }) => `${device} is down`),
     ...(criuPlugin ? [] : ['no CRIU plugin']),

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { MigrationError, RoamError } from '../errors.js';
 import { check, migrate, PreflightError } from '../migrate/index.js';
 import { movables } from '../migrate/movables.js';
+import { demandRoot } from '../migrate/privilege.js';
 import { isHere } from './hosts.js';
 import { failureOf, nodes } from './nodes.js';
 import { placeOfNode } from './place.js';
@@ -15,7 +16,7 @@ import type { DrainEvent, DrainedUnit, DrainOptions, DrainReport, FleetNode } fr
  *
  * A migration that fails leaves its process running here, as always; then no other begins, unless `keepGoing`.
  *
- * @throws RoamError NO_DESTINATION, INTERRUPTED while nothing has moved
+ * @throws RoamError NOT_ROOT, NO_DESTINATION, INTERRUPTED while nothing has moved
  */
 export async function drain(options: DrainOptions): Promise<DrainReport> {
   const started = performance.now();
@@ -25,6 +26,7 @@ export async function drain(options: DrainOptions): Promise<DrainReport> {
     throw new RoamError('NO_DESTINATION', 'there is no other host to go to', {
       remedy: 'name one with --to',
     });
+  demandRoot();
   tell({ type: 'asking', hosts });
   const [units, found] = await Promise.all([movables(), nodes(hosts, options)]);
   tell({ type: 'found', units });

@@ -6,6 +6,7 @@ import { leftoverFindings } from './leftovers.js';
 import { floatingAddresses } from './movables.js';
 import { isManaged } from './oci/container.js';
 import { type PreflightResult, preflight } from './preflight.js';
+import { demandRoot } from './privilege.js';
 import { readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
 import { resolveTarget } from './target.js';
@@ -29,7 +30,7 @@ export interface Inspected extends PreflightResult {
  * Connects to the destination and judges whether the process could move there.
  *
  * @param keep Is given the connection as soon as there is one, to close it whatever happens.
- * @throws RoamError when there is no such process, or no way to the destination
+ * @throws RoamError NOT_ROOT; and when there is no such process, or no way to the destination
  */
 export async function inspect(
   options: InspectOptions,
@@ -37,6 +38,7 @@ export async function inspect(
 ): Promise<Inspected> {
   const { criu = 'criu' } = options;
   const way = wayOf(options);
+  demandRoot();
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto', copyImage = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);

@@ -187,10 +187,7 @@ export async function readJournal(
   directory = STATE_DIRECTORY,
 ): Promise<JournalEntry | undefined> {
   const path = fileOf(directory, id);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await ifThere(readFile(path, 'utf8'));
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as JournalEntry;
@@ -202,10 +199,18 @@ export async function readJournal(
   }
 }
 
+/** Nothing there is an answer; what may not be read is none. */
+function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  return reading.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
 /** Every migration that is not over on this host, oldest first. @throws RoamError JOURNAL_BROKEN */
 export async function readJournals(directory = STATE_DIRECTORY): Promise<JournalEntry[]> {
-  const names = await readdir(directory).catch(() => []);
-  const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+  const names = await ifThere(readdir(directory));
+  const ids = (names ?? []).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
   // One may be over by the time it is read.
   const entries = await Promise.all(ids.sort().map((id) => readJournal(id, directory)));
   return entries.filter((entry) => entry !== undefined);

@@ -6,6 +6,7 @@ import { waysTo } from './agent/transport.js';
 import { type Decision, type DestinationState, decide, type SourceState } from './decide.js';
 import { type JournalEntry, readJournal, readJournals } from './journal.js';
 import { destinationState, sourceState } from './lookup.js';
+import { demandRoot } from './privilege.js';
 import { settleDestination, settleSource } from './settle-host.js';
 
 export interface RecoverOptions {
@@ -36,9 +37,10 @@ const CONNECT_TIMEOUT_MS = 5000;
 /**
  * Recovers one migration by its id, or all that this host knows of.
  *
- * @throws RoamError NO_SUCH_MIGRATION, JOURNAL_BROKEN
+ * @throws RoamError NOT_ROOT, NO_SUCH_MIGRATION, JOURNAL_BROKEN
  */
 export async function recover(id?: string, options: RecoverOptions = {}): Promise<RecoverReport[]> {
+  demandRoot();
   const entries = id === undefined ? await readJournals() : [await readJournal(id)];
   const reports: RecoverReport[] = [];
   for (const entry of entries) {

@@ -77,4 +77,35 @@ describe('roam check', () => {
       await script('a', 'kill -USR1 "$1"', [String(pid)]);
     }
   });
+
+  const AS_NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
+
+  it.each([
+    ['check', 'roam check "pid:$1" --to b'],
+    ['migrate', 'roam migrate "pid:$1" --to b'],
+    ['drain', 'roam drain --to b'],
+    ['recover', 'roam recover'],
+  ])('%s says that root is needed, and nothing else', async (_, command) => {
+    const pid = await start([workload('sleeper')], 'asleep');
+    const { exitCode, stdout, stderr } = await (await node('a')).exec(
+      ['sh', '-c', `${AS_NOBODY} ${command}`, 'sh', String(pid)],
+      { reject: false },
+    );
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr.trim().split('\n')).toEqual([
+      expect.stringContaining('roam is not root on a (its user id is 65534)'),
+      expect.stringContaining('run it with sudo'),
+    ]);
+    expect(await isAlive('a', pid)).toBe(true);
+    await script('a', 'kill -USR1 "$1"', [String(pid)]);
+  });
+
+  it('says so of a login at the destination that is not root', async () => {
+    const pid = await start([workload('sleeper')], 'asleep');
+    const { exitCode, answer } = await check(`pid:${pid}`, '--to', 'b', '--remote-roam', `${AS_NOBODY} roam`);
+    expect(exitCode).toBe(1);
+    expect(answer).toMatchObject({ code: 'NOT_ROOT', message: expect.stringContaining('not root on b') });
+    await script('a', 'kill -USR1 "$1"', [String(pid)]);
+  });
 });

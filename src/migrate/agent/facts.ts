@@ -5,6 +5,7 @@ import { arch, hostname } from 'node:os';
 import { zstdVersion } from '../../sys/index.js';
 import { arpAnnouncer, localAddresses } from '../address.js';
 import { HASH_LIMIT, sha256 } from '../files.js';
+import { demandRoot } from '../privilege.js';
 import { parseStat, statusBytes } from '../proc.js';
 import { readRanges } from '../ranges.js';
 import { deviceQps, moduleFacts, mrKeys } from '../rdma.js';
@@ -31,7 +32,9 @@ async function pluginHash(): Promise<string | undefined> {
 /** Milliseconds of CLOCK_REALTIME and of CLOCK_MONOTONIC. */
 export const clock = () => ({ now: Date.now(), monotonic: Number(process.hrtime.bigint() / 1_000_000n) });
 
+/** @throws RoamError NOT_ROOT */
 export async function hostFacts(criu: string, wanted: FactsWanted): Promise<HostFacts> {
+  demandRoot();
   const { programs } = wanted;
   const module = await moduleFacts();
   const migratable = wanted.rdma && module !== undefined;
@@ -55,7 +58,6 @@ export async function hostFacts(criu: string, wanted: FactsWanted): Promise<Host
     hostname: hostname(),
     versions,
     arch: arch(),
-    uid: process.getuid?.() ?? -1,
     criuPlugin: plugin !== undefined,
     ...(plugin ? { pluginHash: plugin } : {}),
     dirtyTracking: features.memTrack,

@@ -21,7 +21,7 @@ import type { Space } from './space.js';
 import type { NodeFacts } from './survey.js';
 
 /** Both ends must be of one protocol; the agent tells its own in the answer to `hello`. */
-export const PROTOCOL_VERSION = 10;
+export const PROTOCOL_VERSION = 11;
 
 export interface FileFact {
   path: string;
@@ -47,7 +47,6 @@ export interface HostFacts {
   hostname: string;
   versions: HostVersions;
   arch: string;
-  uid: number;
   criuPlugin: boolean;
   /** SHA-256 of the plugin, hex. */
   pluginHash?: string;

@@ -11,7 +11,6 @@ export function host(name: string, ip: string, more: Partial<HostFacts> = {}): H
     hostname: name,
     versions: { kernel: '6.12.1', criu: '4.1.1', roam: '0.1.0', module: '0.1.0' },
     arch: 'x64',
-    uid: 0,
     criuPlugin: true,
     pluginHash: 'aa',
     dirtyTracking: true,
