@@ -6,7 +6,6 @@ import { leftoverFindings } from './leftovers.js';
 import { floatingAddresses } from './movables.js';
 import { isManaged } from './oci/container.js';
 import { type PreflightResult, preflight } from './preflight.js';
-import { demandRoot } from './privilege.js';
 import { readSource, type SourceFacts } from './source.js';
 import { syncPaths } from './sync.js';
 import { resolveTarget } from './target.js';
@@ -38,7 +37,6 @@ export async function inspect(
 ): Promise<Inspected> {
   const { criu = 'criu' } = options;
   const way = wayOf(options);
-  demandRoot();
   const { tcpClose = false, postCopy = false, peers = [], compress = 'auto', copyImage = false } = options;
   const carryLimit = options.carryLimit ?? DEFAULT_CARRY_LIMIT;
   const { pid, container } = await resolveTarget(options.target);

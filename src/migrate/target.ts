@@ -2,6 +2,7 @@
 import { dockerName, readDocker } from './docker/container.js';
 import { type Container, containerName, readContainer } from './oci/container.js';
 import { podmanName, readPodman } from './podman/container.js';
+import { demandRoot } from './privilege.js';
 import { parseTarget } from './source.js';
 
 export interface Target {
@@ -12,9 +13,10 @@ export interface Target {
 /**
  * `pid:1234`, `runc:NAME`, `crun:NAME`, `docker:NAME` or `podman:NAME`.
  *
- * @throws RoamError BAD_TARGET, NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, DOCKER_RUNTIME, PODMAN_RUNTIME
+ * @throws RoamError NOT_ROOT, BAD_TARGET, NO_SUCH_CONTAINER, CONTAINER_NOT_RUNNING, DOCKER_RUNTIME, PODMAN_RUNTIME
  */
 export async function resolveTarget(target: string): Promise<Target> {
+  demandRoot();
   const named = containerName(target);
   const [docker, podman] = [dockerName(target), podmanName(target)];
   const reading =
