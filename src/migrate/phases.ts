@@ -1,5 +1,6 @@
 // Bookkeeping of phases and of what must be undone if one of them fails.
 import { MigrationError, RoamError } from '../errors.js';
+import { AgentError } from './agent/client.js';
 import type {
   FailedMigration,
   MigrationEvent,
@@ -176,8 +177,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function asMigrationError(cause: unknown, phase: PhaseName, host?: string): MigrationError {
+function asMigrationError(cause: unknown, phase: PhaseName, at?: string): MigrationError {
   if (cause instanceof MigrationError) return cause;
+  const host = cause instanceof AgentError ? cause.host : at;
   const { code, remedy } = (cause ?? {}) as { code?: string; remedy?: string };
   return new MigrationError(phase, messageOf(cause), {
     cause,

@@ -1,11 +1,10 @@
 // Said before anything is asked of CRIU, the kernel or root's files: what they refuse says nothing of the reason.
-import { hostname } from 'node:os';
 import { RoamError } from '../errors.js';
 
-/** @throws RoamError NOT_ROOT, with the name of this host */
+/** @throws RoamError NOT_ROOT */
 export function demandRoot(uid = process.geteuid?.() ?? -1): void {
   if (uid === 0) return;
-  throw new RoamError('NOT_ROOT', `roam is not root on ${hostname()} (its user id is ${uid})`, {
+  throw new RoamError('NOT_ROOT', `roam is not root (its user id is ${uid})`, {
     remedy: 'CRIU needs root on both hosts: run it with sudo, and log in at the destination as root',
   });
 }

@@ -19,7 +19,11 @@ interface Pending {
 export class AgentError extends RoamError {
   readonly logTail?: string;
 
-  constructor(failure: AgentFailure) {
+  constructor(
+    failure: AgentFailure,
+    /** As the way to it names it. */
+    readonly host: string,
+  ) {
     super(failure.code ?? 'AGENT_FAILED', failure.message, failure.remedy ? { remedy: failure.remedy } : {});
     if (failure.logTail) this.logTail = failure.logTail;
   }
@@ -37,7 +41,10 @@ export class AgentClient implements AsyncDisposable {
   /** Pings since the agent was last heard: counted, not timed, because this process may itself have been stopped. */
   #unanswered?: number;
 
-  private constructor(readonly transport: Transport) {
+  private constructor(
+    readonly transport: Transport,
+    readonly host: string,
+  ) {
     createInterface({ input: transport.output }).on('line', (line) => this.#receive(line));
     void transport.ended.then((reason) => this.#fail(reason));
     this.#timer = setInterval(() => {
@@ -59,7 +66,7 @@ export class AgentClient implements AsyncDisposable {
    */
   static async connect(way: Way): Promise<AgentClient> {
     const { host, criu } = way;
-    const client = new AgentClient(await openTransport(way));
+    const client = new AgentClient(await openTransport(way), host);
     try {
       const { protocol, version } = await client.request('hello', { criu });
       if (protocol !== PROTOCOL_VERSION) {
@@ -113,7 +120,7 @@ export class AgentClient implements AsyncDisposable {
     }
     const pending = this.#pending.get(response.id);
     this.#pending.delete(response.id);
-    if ('error' in response) pending?.reject(new AgentError(response.error));
+    if ('error' in response) pending?.reject(new AgentError(response.error, this.host));
     else pending?.resolve(response.result);
   }
 
