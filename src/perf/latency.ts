@@ -57,8 +57,8 @@ export class LatencyRun {
         const heard = this.#received(receiver);
         if (!(heard === true || (await heard))) return;
       }
-      batch.post(1, 1);
       this.#stamp();
+      batch.post(1, 1);
       const sent = this.#completed(this.#resources.sendCq);
       if (sent !== undefined) await sent;
       // Only now: the message has gone, and the next one finds other receives.
