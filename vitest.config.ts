@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { PATIENCE } from './test/lab/support/patience.js';
 
 /** A move takes seconds on emulated processors, and a machine that is busy makes it slower still. */
-const LAB_TEST_TIMEOUT = 240_000;
+const LAB_TEST_TIMEOUT = 240_000 * PATIENCE;
 /** Includes the first build of the guest image. */
 const LAB_BOOT_TIMEOUT = 900_000;
 

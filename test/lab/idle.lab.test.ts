@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { useSweptLab } from './support/hooks.js';
 import { node, script, workload } from './support/lab.js';
 import { migrate } from './support/migrate.js';
+import { PATIENCE } from './support/patience.js';
 import { goodVerdicts, move, progressOf, signal, startWorkload } from './support/verdict.js';
 
 describe('a process that rests', () => {
   useSweptLab();
 
-  it('an idle connection that is used only after the move', { timeout: 500_000 }, async () => {
+  it('an idle connection that is used only after the move', { timeout: 500_000 * PATIENCE }, async () => {
     const args = ['--idle', '--count', '200', '--events'];
     for (const first of ['mover', 'stayer'] as const) {
       const test = await startWorkload({

@@ -4,10 +4,11 @@ import { type GuestRun, installGuest, runGuest } from './support/guest.js';
 import { useSweptLab } from './support/hooks.js';
 import { script } from './support/lab.js';
 import { FAST_LINK } from './support/pace.js';
+import { PATIENCE } from './support/patience.js';
 
 const run: GuestRun = { flags: ['--expose-gc'], timeout: 600_000 };
 
-describe('under the sanitizers', { timeout: 700_000 }, () => {
+describe('under the sanitizers', { timeout: 700_000 * PATIENCE }, () => {
   useSweptLab(FAST_LINK);
 
   beforeAll(async () => {

@@ -1,5 +1,6 @@
 import { inject } from 'vitest';
 import { Lab, type LabNode } from '../../../dist/lab/index.js';
+import { patient } from './patience.js';
 
 export type { LabNode };
 /** d and peer are in the lab of the game alone. */
@@ -43,7 +44,7 @@ export function useLab(lab: Lab): void {
 }
 
 export async function node(name: NodeName): Promise<LabNode> {
-  return (await sharedLab()).node(name);
+  return patient((await sharedLab()).node(name));
 }
 
 /** Runs a shell script in a node; `$1`... are the arguments. */

@@ -11,6 +11,7 @@ import {
   workload,
 } from './lab.js';
 import { migrate } from './migrate.js';
+import { PATIENCE } from './patience.js';
 
 /** The line of JSON with which the workload ends. */
 export interface Verdict {
@@ -134,7 +135,7 @@ export async function progressOf(end: End): Promise<number> {
 /** Resolves when an end has completed so many requests more than now. */
 export async function progresses(end: End, requests = 50, timeout = 40_000): Promise<void> {
   const start = await progressOf(end);
-  const until = Date.now() + timeout;
+  const until = Date.now() + timeout * PATIENCE;
   while ((await progressOf(end)) < start + requests)
     if (Date.now() > until)
       throw new Error(`the ${end.role} on node ${end.at} does not go on:\n${await logOf(end)}`);

@@ -1,0 +1,18 @@
+import type { LabNode } from '../../../dist/lab/index.js';
+
+/** By how much longer than usual anything may take: the debug kernel checks each access and each lock. */
+export const PATIENCE = process.env.ROAM_LAB_DEBUG_KERNEL ? 5 : 1;
+
+/** The node, with more time for each command that has a limit. */
+export function patient(node: LabNode): LabNode {
+  if (PATIENCE === 1) return node;
+  return new Proxy(node, {
+    get(target, property) {
+      if (property === 'exec')
+        return (...[argv, options = {}]: Parameters<LabNode['exec']>) =>
+          target.exec(argv, options.timeout ? { ...options, timeout: options.timeout * PATIENCE } : options);
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
