@@ -6,7 +6,7 @@ import type { CheckReport, InspectOptions } from './types.js';
 /**
  * Tells every reason why {@link migrate} would refuse to begin, and what else there is to know; nothing is stopped or changed.
  *
- * @throws RoamError when there is no such process, or no way to the destination
+ * @throws RoamError NOT_ROOT; and when there is no such process, or no way to the destination
  */
 export async function check(options: InspectOptions): Promise<CheckReport> {
   let agent: AgentClient | undefined;

@@ -2,7 +2,8 @@
 import { RoamError } from '../errors.js';
 
 /** @throws RoamError NOT_ROOT */
-export function demandRoot(uid = process.geteuid?.() ?? -1): void {
+export function demandRoot(): void {
+  const uid = process.geteuid?.();
   if (uid === 0) return;
   throw new RoamError('NOT_ROOT', `roam is not root (its user id is ${uid})`, {
     remedy: 'CRIU needs root on both hosts: run it with sudo, and log in at the destination as root',
