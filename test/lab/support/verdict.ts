@@ -11,7 +11,7 @@ import {
   workload,
 } from './lab.js';
 import { migrate } from './migrate.js';
-import { PATIENCE } from './patience.js';
+import { PATIENCE, paced } from './patience.js';
 
 /** The line of JSON with which the workload ends. */
 export interface Verdict {
@@ -67,11 +67,12 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
     client,
     moving,
     address,
-    args = [],
+    args: wanted = [],
     serverArgs = [],
     serverPrelude,
     name: title,
   } = options;
+  const args = program === 'verdict' ? paced(wanted) : wanted;
   const [movingNode, stayingNode] = moving === 'server' ? [server, client] : [client, server];
   if (address === 'floating') {
     await addFloating(movingNode, MOVING_IP);
