@@ -33,18 +33,20 @@ struct Bytes {
   size_t length;
 };
 
-// Argument `index` as the memory of a Uint8Array.
-inline Bytes BytesArgument(const Napi::CallbackInfo &info, size_t index) {
+// The memory of a Uint8Array.
+inline Bytes BytesOf(Napi::Env env, Napi::Value value) {
   napi_typedarray_type type;
   Bytes bytes;
   void *data;
   // One call, where Napi::TypedArray makes one for each of the three.
-  if (napi_get_typedarray_info(info.Env(), info[index], &type, &bytes.length, &data, nullptr, nullptr) != napi_ok ||
+  if (napi_get_typedarray_info(env, value, &type, &bytes.length, &data, nullptr, nullptr) != napi_ok ||
       type != napi_uint8_array)
-    throw Napi::TypeError::New(info.Env(), "expected a Uint8Array");
+    throw Napi::TypeError::New(env, "expected a Uint8Array");
   bytes.data = static_cast<uint8_t *>(data);
   return bytes;
 }
+
+inline Bytes BytesArgument(const Napi::CallbackInfo &info, size_t index) { return BytesOf(info.Env(), info[index]); }
 
 inline int FdArgument(const Napi::CallbackInfo &info, size_t index, const char *name = "fd") {
   return static_cast<int>(IntegerArgument(info, index, name, 0, std::numeric_limits<int>::max()));

@@ -1,5 +1,5 @@
 import { CompletionBatch, WorkCompletionError } from '../verbs/completion.js';
-import type { Cq } from '../verbs/cq.js';
+import type { Round } from '../verbs/round.js';
 import { Slices, Window } from './clock.js';
 import { Receiver } from './receiver.js';
 import { prepareSends } from './requests.js';
@@ -13,6 +13,8 @@ export class LatencyRun {
   readonly #options: Settled;
   readonly #resources: Resources;
   readonly #size: number;
+  /** Sends one message, which is signalled, and waits for its completion. */
+  readonly #round: Round;
   readonly #receiver?: Receiver;
   readonly #starts: Float64Array;
   readonly #window?: Window;
@@ -30,8 +32,11 @@ export class LatencyRun {
     this.#size = size;
     this.#starts = new Float64Array(duration === undefined ? iterations : 0);
     if (duration !== undefined) this.#window = new Window(duration, margin);
-    if (verb === 'send') this.#receiver = new Receiver(options, resources, size);
     this.#idle = new Idle(options, [resources.sendCq, resources.recvCq]);
+    const { patience } = this.#idle;
+    if (verb === 'send') this.#receiver = new Receiver(options, resources, size, patience);
+    const { batch } = prepareSends(options, resources, 0, size);
+    this.#round = batch.prepareRound(resources.sendCq, this.#batch, { first: 1, count: 1, patience });
     this.#slices = new Slices(signal);
   }
 
@@ -51,18 +56,14 @@ export class LatencyRun {
   async #sendRounds(): Promise<void> {
     const { client } = this.#options;
     const receiver = this.#receiver as Receiver;
-    const { batch } = prepareSends(this.#options, this.#resources, 0, this.#size);
     while (this.#goesOn()) {
       if (!client) {
         const heard = this.#received(receiver);
         if (!(heard === true || (await heard))) return;
       }
       this.#stamp();
-      batch.post(1, 1);
-      const sent = this.#completed(this.#resources.sendCq);
+      const sent = this.#send();
       if (sent !== undefined) await sent;
-      // Only now: the message has gone, and the next one finds other receives.
-      receiver.replace();
       if (client) {
         const heard = this.#received(receiver);
         if (!(heard === true || (await heard))) return;
@@ -76,7 +77,6 @@ export class LatencyRun {
     const { client, iterations, duration } = this.#options;
     const { mr, lanes } = this.#resources;
     const lane = lanes[0] as Lane;
-    const { batch } = prepareSends(this.#options, this.#resources, 0, this.#size);
     const bytes = mr.bytes;
     const mine = lane.source + this.#size - 1;
     const theirs = lane.target + this.#size - 1;
@@ -97,8 +97,7 @@ export class LatencyRun {
         this.#stamp();
         sent++;
         bytes[mine] = sent & 0xff;
-        batch.post(1, 1);
-        const completed = this.#completed(this.#resources.sendCq);
+        const completed = this.#send();
         if (completed !== undefined) await completed;
         this.#count();
       }
@@ -107,12 +106,10 @@ export class LatencyRun {
   }
 
   async #readRounds(): Promise<void> {
-    const { batch } = prepareSends(this.#options, this.#resources, 0, this.#size);
     this.#window?.begin(performance.now());
     while (this.#goesOn()) {
       this.#stamp();
-      batch.post(1, 1);
-      const completed = this.#completed(this.#resources.sendCq);
+      const completed = this.#send();
       if (completed !== undefined) await completed;
       this.#count();
     }
@@ -136,7 +133,7 @@ export class LatencyRun {
 
   /** False when the time is over. A promise only where one is needed: it costs more than a poll. */
   #received(receiver: Receiver): boolean | Promise<boolean> {
-    while (receiver.take(this.#idle.patience) === 0) {
+    while (!receiver.next()) {
       const now = performance.now();
       if (this.#window?.over(now)) return false;
       const rest = this.#idle.rest(now);
@@ -146,12 +143,20 @@ export class LatencyRun {
     return true;
   }
 
-  /** Resolves, or returns, when the one request of the CQ is complete. */
-  #completed(cq: Cq): Promise<void> | undefined {
-    while (cq.poll(this.#batch, this.#idle.patience) === 0) {
+  /** Resolves, or returns, when the message is complete. */
+  #send(): Promise<void> | undefined {
+    return this.#round.run() === 0 ? this.#completed() : this.#judge();
+  }
+
+  #completed(): Promise<void> | undefined {
+    while (this.#resources.sendCq.poll(this.#batch, this.#idle.patience) === 0) {
       const rest = this.#idle.rest();
-      if (rest !== undefined) return rest.then(() => this.#completed(cq));
+      if (rest !== undefined) return rest.then(() => this.#completed());
     }
+    return this.#judge();
+  }
+
+  #judge(): undefined {
     if (!this.#batch.ok(0)) throw new WorkCompletionError(this.#batch.get(0));
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { CompletionBatch, WorkCompletionError } from '../verbs/completion.js';
 import type { ReceiveBatch } from '../verbs/receive-batch.js';
+import type { Round } from '../verbs/round.js';
 import { GRH, type Lane, type Resources } from './resources.js';
 import type { Settled } from './types.js';
 
@@ -17,13 +18,19 @@ export class Receiver {
   readonly #limit: number;
   readonly #qps: number;
   readonly #least: number;
+  readonly #patience: number;
+  readonly #round: Round;
   total = 0;
   /** Milliseconds; when the first and the last message were seen. */
   first = 0;
   last = 0;
 
-  /** Posts the first receives: before the peer is told to begin. */
-  constructor(options: Settled, resources: Resources, size: number) {
+  /**
+   * Posts the first receives: before the peer is told to begin.
+   *
+   * @param patience Microseconds for which `next()` waits.
+   */
+  constructor(options: Settled, resources: Resources, size: number, patience = 0) {
     const { qps, rxDepth, iterations, duration, connection } = options;
     this.#resources = resources;
     this.#qps = qps;
@@ -38,6 +45,9 @@ export class Receiver {
       batch.post();
       return batch;
     });
+    const [receives] = this.#batches as [ReceiveBatch];
+    this.#patience = patience;
+    this.#round = receives.prepareRound(resources.recvCq, this.#completions, { count: 1, patience });
   }
 
   get done(): boolean {
@@ -45,19 +55,17 @@ export class Receiver {
   }
 
   /**
-   * Takes messages.
+   * Replaces the receives of the messages that were taken last, and waits for the next.
    *
-   * @param patience Microseconds to wait for `least` of them.
-   * @returns How many.
+   * @returns Whether one came within the patience that the receiver was made with.
    * @throws {WorkCompletionError}
    */
-  take(patience: number, least = 1): number {
-    const batch = this.#completions;
-    const found = this.#resources.recvCq.poll(batch, patience, least);
-    for (let index = 0; index < found; index++)
-      if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
-    this.total += found;
-    return found;
+  next(): boolean {
+    if (this.#qps === 1 && this.#completions.length === 1 && this.#due(0, 1) > 0) {
+      return this.#taken(this.#round.run()) > 0;
+    }
+    this.replace();
+    return this.#taken(this.#resources.recvCq.poll(this.#completions, this.#patience)) > 0;
   }
 
   /** Replaces the receives of the messages that were taken last. */
@@ -78,14 +86,15 @@ export class Receiver {
   }
 
   /**
-   * Both for as many as come together, with a note of the time.
+   * Takes as many messages as come together and replaces their receives, with a note of the time.
    *
    * @returns How many messages.
    * @throws {WorkCompletionError}
    */
   poll(patience: number): number {
     const left = this.#limit > 0 ? this.#limit * this.#qps - this.total : this.#least;
-    const found = this.take(patience, Math.max(1, Math.min(this.#least, left)));
+    const least = Math.max(1, Math.min(this.#least, left));
+    const found = this.#taken(this.#resources.recvCq.poll(this.#completions, patience, least));
     if (found === 0) return 0;
     const now = performance.now();
     if (this.first === 0) this.first = now;
@@ -94,13 +103,26 @@ export class Receiver {
     return found;
   }
 
+  #taken(found: number): number {
+    const batch = this.#completions;
+    for (let index = 0; index < found; index++)
+      if (!batch.ok(index)) throw new WorkCompletionError(batch.get(index));
+    this.total += found;
+    return found;
+  }
+
   /** Posts as many receives as were used: each call from JavaScript costs more than the request. */
   #replace(lane: number, used: number): void {
+    const count = this.#due(lane, used);
+    if (count > 0) (this.#batches[lane] as ReceiveBatch).post(0, count);
+  }
+
+  /** How many of the `used` receives the caller has to post again. */
+  #due(lane: number, used: number): number {
     const posted = this.#posted[lane] as number;
     // Not one more than there are messages: those of the next size are larger.
     const count = this.#limit > 0 ? Math.min(used, this.#limit - posted) : used;
-    if (count <= 0) return;
-    this.#posted[lane] = posted + count;
-    (this.#batches[lane] as ReceiveBatch).post(0, count);
+    this.#posted[lane] = posted + Math.max(0, count);
+    return count;
   }
 }

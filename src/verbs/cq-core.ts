@@ -2,6 +2,7 @@ import { RoamError } from '../errors.js';
 import { verbs, verbsCall, verbsFailure } from './addon.js';
 import type { ChannelCore, ChannelUser } from './channel.js';
 import { CompletionBatch, type WorkCompletion, WorkCompletionError } from './completion.js';
+import { Sleepers } from './cq-sleepers.js';
 import type { NativeCq } from './native-objects.js';
 
 /** Who waits for the completion of one request. */
@@ -31,8 +32,7 @@ export class CqCore implements ChannelUser {
   readonly #unread: Uint8Array[] = [];
   /** Iterators. */
   readonly #readers = new Set<() => void>();
-  /** Who waits for an event only, and polls by himself. */
-  readonly #sleepers = new Set<() => void>();
+  readonly #sleepers = new Sleepers();
   #nextId = -1;
   #watched = false;
   #failure: unknown;
@@ -82,11 +82,20 @@ export class CqCore implements ChannelUser {
 
   /** Completions for the user into `batch`: kept ones first. Allocates nothing when none were kept. */
   poll(batch: CompletionBatch, patience: number, least: number): number {
-    if (this.#unread.length > 0) {
+    if (this.kept) {
       batch.fill(this.#unread.splice(0, batch.capacity));
       return batch.length;
     }
-    const found = this.#poll(batch.records, patience, least);
+    return this.sort(batch, this.#poll(batch.records, patience, least));
+  }
+
+  /** Whether completions were kept: the next poll gives these. */
+  get kept(): boolean {
+    return this.#unread.length > 0;
+  }
+
+  /** Of `found` completions that were polled into `batch`, those of promises to their promises. @returns the rest */
+  sort(batch: CompletionBatch, found: number): number {
     batch.length = found;
     let kept = 0;
     for (let index = 0; index < found; index++) {
@@ -136,21 +145,9 @@ export class CqCore implements ChannelUser {
    * off it here.
    */
   async nextEvent(signal: AbortSignal): Promise<void> {
-    const channel = this.#channel;
-    if (channel === undefined)
+    if (this.#channel === undefined)
       throw new RoamError('NO_CHANNEL', 'a CQ without completion channel has no events');
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        this.#sleepers.delete(end);
-        signal.removeEventListener('abort', end);
-        channel.unwait();
-        resolve();
-      };
-      channel.wait();
-      this.#sleepers.add(end);
-      signal.addEventListener('abort', end, { once: true });
-    });
+    await this.#sleepers.sleep(this.#channel, signal);
   }
 
   /** Takes everything that is there. */
@@ -159,11 +156,7 @@ export class CqCore implements ChannelUser {
     try {
       while (this.#unread.length < MAX_UNREAD) {
         const found = this.#poll(this.#batch.records, 0, 1);
-        this.#batch.length = found;
-        for (let index = 0; index < found; index++) {
-          if (this.#batch.wrId(index) < 0) this.#settle(this.#batch.get(index));
-          else this.#unread.push(this.#batch.record(index));
-        }
+        this.keep(this.#batch, found);
         if (found < this.#batch.capacity) return;
       }
     } finally {
@@ -172,9 +165,18 @@ export class CqCore implements ChannelUser {
     }
   }
 
+  /** Like {@link sort}, but keeps the rest for the next poll. */
+  keep(batch: CompletionBatch, found: number): void {
+    batch.length = found;
+    for (let index = 0; index < found; index++) {
+      if (batch.wrId(index) < 0) this.#settle(batch.get(index));
+      else this.#unread.push(batch.record(index));
+    }
+  }
+
   onEvent(): void {
     if (this.#closed) return;
-    for (const wake of [...this.#sleepers]) wake();
+    this.#sleepers.wake();
     if (!this.#wanted) {
       this.#watch();
       return;
@@ -193,7 +195,7 @@ export class CqCore implements ChannelUser {
     this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
-    for (const wake of [...this.#sleepers]) wake();
+    this.#sleepers.wake();
     this.#wakeReaders();
     this.#watch();
   }

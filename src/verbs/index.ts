@@ -30,6 +30,7 @@ export type { QpOptions } from './qp-create.js';
 export { QpTransitionError, type TransitionFault } from './qp-transitions.js';
 export type { ReceiveBatch, ReceiveRequest } from './receive-batch.js';
 export { connect, type Listener, type ListenOptions, listen } from './rendezvous.js';
+export type { Round, RoundOptions } from './round.js';
 export type { SendBatch } from './send-batch.js';
 export type { Srq, SrqOptions } from './srq.js';
 export type { RemoteAddress, SendRequest } from './work-request.js';

@@ -24,9 +24,23 @@ export type NativeCq = Handle<'cq'> & {
   /** See native/verbs/objects/cq.h. */
   poll(records: Uint8Array, patience: number, least: number): number;
 };
+type Post = (records: Uint8Array, stride: number, first: number, count: number) => void;
+/** See native/verbs/objects/round.h. */
+export type NativeRound = (withoutPatience?: true) => number;
+type PrepareRound = (
+  records: Uint8Array,
+  stride: number,
+  first: number,
+  count: number,
+  cq: NativeCq,
+  completions: Uint8Array,
+  patience: number,
+  least: number,
+) => NativeRound;
 /** See native/verbs/objects/post.h. */
 export interface NativeReceiver {
-  postReceive(records: Uint8Array, stride: number, first: number, count: number): void;
+  readonly postReceive: Post;
+  readonly receiveRound: PrepareRound;
 }
 export type NativeSrq = Handle<'srq'> &
   NativeReceiver & {
@@ -39,7 +53,8 @@ export type NativeQpHandle = Handle<'qp'> &
     readonly qpn: number;
     readonly handle: number;
     readonly cap: Required<QpCap>;
-    postSend(records: Uint8Array, stride: number, first: number, count: number): void;
+    readonly postSend: Post;
+    readonly sendRound: PrepareRound;
   };
 export type NativeAh = Handle<'ah'>;
 export type NativeMw = Handle<'mw'> & { readonly rkey: number };

@@ -1,4 +1,4 @@
-import type { NativeReceiver } from './native-objects.js';
+import type { NativeCq, NativeReceiver, NativeRound } from './native-objects.js';
 import { WorkBatch } from './work-batch.js';
 import { encodeReceive, type ReceiveRequest, receiveStride } from './work-request.js';
 
@@ -24,5 +24,17 @@ export class ReceiveBatch extends WorkBatch<ReceiveRequest> {
 
   protected submit(first: number, count: number): void {
     this.#queue.postReceive(this.records.bytes, this.records.stride, first, count);
+  }
+
+  protected makeRound(
+    first: number,
+    count: number,
+    cq: NativeCq,
+    completions: Uint8Array,
+    patience: number,
+    least: number,
+  ): NativeRound {
+    const { bytes, stride } = this.records;
+    return this.#queue.receiveRound(bytes, stride, first, count, cq, completions, patience, least);
   }
 }

@@ -1,4 +1,4 @@
-import type { NativeQpHandle } from './native-objects.js';
+import type { NativeCq, NativeQpHandle, NativeRound } from './native-objects.js';
 import type { Life } from './ownership.js';
 import { WorkBatch } from './work-batch.js';
 import { encodeSend, type SendRequest, sendStride } from './work-request.js';
@@ -25,5 +25,17 @@ export class SendBatch extends WorkBatch<SendRequest> {
 
   protected submit(first: number, count: number): void {
     this.#qp.postSend(this.records.bytes, this.records.stride, first, count);
+  }
+
+  protected makeRound(
+    first: number,
+    count: number,
+    cq: NativeCq,
+    completions: Uint8Array,
+    patience: number,
+    least: number,
+  ): NativeRound {
+    const { bytes, stride } = this.records;
+    return this.#qp.sendRound(bytes, stride, first, count, cq, completions, patience, least);
   }
 }

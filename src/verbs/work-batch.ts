@@ -1,5 +1,9 @@
 import { verbsFailure } from './addon.js';
+import type { CompletionBatch } from './completion.js';
+import type { Cq } from './cq.js';
+import type { NativeCq, NativeRound } from './native-objects.js';
 import { RecordBuffer } from './record-buffer.js';
+import { Round, type RoundOptions } from './round.js';
 
 /** Work requests that are encoded once and may be posted again and again, which allocates nothing. */
 export abstract class WorkBatch<Request> {
@@ -45,15 +49,30 @@ export abstract class WorkBatch<Request> {
    * `error.posted` were posted
    */
   post(first = 0, count = this.#length - first): void {
-    if (!(first >= 0 && count >= 0 && first + count <= this.#length)) {
-      throw new RangeError(`requests ${first} to ${first + count - 1}: the batch has ${this.#length}`);
-    }
+    this.#check(first, count);
     // No closure here: what is called for every message must not allocate.
     try {
       this.submit(first, count);
     } catch (error) {
       throw verbsFailure(`${this.#what} cannot be posted`, error, this.#hints);
     }
+  }
+
+  /**
+   * Fixes what is to be posted and polled for, so that `run()` does both by one call out of JavaScript without
+   * arguments: for a loop in which one follows the other, where each message waits for it. What is added to the batch
+   * or replaced later is not in it.
+   *
+   * @param cq Of the same context: the one whose completions are looked for, whatever they complete.
+   * @param completions Where they go, at each run.
+   * @throws {RangeError} for requests that there are not, or another patience @throws {RoamError} `CLOSED`
+   */
+  prepareRound(cq: Cq, completions: CompletionBatch, options: RoundOptions = {}): Round {
+    const { first = 0, count = this.#length - first, patience = 0, least = 1 } = options;
+    cq.life.check();
+    this.#check(first, count);
+    const native = this.makeRound(first, count, cq.core.native, completions.records, patience, least);
+    return new Round(native, cq, completions);
   }
 
   /** @internal Encodes and posts in one, with a number of the caller's instead of the requests'. */
@@ -66,4 +85,17 @@ export abstract class WorkBatch<Request> {
 
   protected abstract encode(index: number, request: Request, wrId?: number): void;
   protected abstract submit(first: number, count: number): void;
+  protected abstract makeRound(
+    first: number,
+    count: number,
+    cq: NativeCq,
+    completions: Uint8Array,
+    patience: number,
+    least: number,
+  ): NativeRound;
+
+  #check(first: number, count: number): void {
+    if (first >= 0 && count >= 0 && first + count <= this.#length) return;
+    throw new RangeError(`requests ${first} to ${first + count - 1}: the batch has ${this.#length}`);
+  }
 }

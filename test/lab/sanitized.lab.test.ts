@@ -24,6 +24,7 @@ describe('under the sanitizers', { timeout: 700_000 * PATIENCE }, () => {
 
   it('every end', () => runGuest('lifetime.test.mjs', run));
   it('every fault of a program', () => runGuest('robust.test.mjs', run));
+  it('rounds', () => runGuest('round.test.mjs', run));
   it('what is told of a migration', () => runGuest('migration.test.mjs', { ...run, least: 3 }));
   // More of them run without the sanitizers.
   it('steps in any order', () =>

@@ -13,7 +13,8 @@ describe('verbs for Node', () => {
   useSweptLab(FAST_LINK);
   beforeAll(installGuest);
 
-  it('carry every operation, as promises and in batches', () => runGuest('traffic.test.mjs'));
+  it('carry every operation', () => runGuest('traffic.test.mjs'));
+  it('post in batches, and are told of completions in every way', () => runGuest('completions.test.mjs'));
   it('make every object that rxe has', () => runGuest('objects.test.mjs'));
   it('outlast a device that goes', () => runGuest('removal.test.mjs', { least: 4 }));
 

@@ -62,25 +62,28 @@ Napi::Error Bad(Napi::Env env, size_t index, const std::string &reason) {
   return Napi::RangeError::New(env, "work request " + std::to_string(index) + ": " + reason);
 }
 
-// The records of a call; alignment and bounds are checked once.
+// Arguments `records, stride, first, count`; alignment and bounds are checked once.
+template <typename Record>
+RequestBytes RequestArguments(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Bytes bytes = BytesArgument(info, 0);
+  auto stride = static_cast<size_t>(IntegerArgument(info, 1, "stride", offsetof(Record, sges), sizeof(Record)));
+  auto first = static_cast<size_t>(IntegerArgument(info, 2, "first", 0, UINT32_MAX));
+  auto count = static_cast<size_t>(IntegerArgument(info, 3, "count", 0, UINT32_MAX));
+  if (stride % alignof(Record) != 0 || reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0 ||
+      (first + count) * stride > bytes.length)
+    throw Napi::RangeError::New(env, "the records do not fit the array");
+  return {bytes.data + first * stride, stride, count};
+}
+
 template <typename Record>
 struct Records {
-  explicit Records(const Napi::CallbackInfo &info) {
-    Napi::Env env = info.Env();
-    Bytes bytes = BytesArgument(info, 0);
-    stride = static_cast<size_t>(IntegerArgument(info, 1, "stride", offsetof(Record, sges), sizeof(Record)));
-    first = static_cast<size_t>(IntegerArgument(info, 2, "first", 0, UINT32_MAX));
-    count = static_cast<size_t>(IntegerArgument(info, 3, "count", 0, UINT32_MAX));
-    if (stride % alignof(Record) != 0 || reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0 ||
-        (first + count) * stride > bytes.length)
-      throw Napi::RangeError::New(env, "the records do not fit the array");
-    base = bytes.data;
-    sge_room = (stride - offsetof(Record, sges)) / sizeof(SgeRecord);
-  }
-  const Record &operator[](size_t i) const { return *reinterpret_cast<const Record *>(base + (first + i) * stride); }
+  explicit Records(const RequestBytes &bytes)
+      : bytes(bytes), count(bytes.count), sge_room((bytes.stride - offsetof(Record, sges)) / sizeof(SgeRecord)) {}
+  const Record &operator[](size_t i) const { return *reinterpret_cast<const Record *>(bytes.data + i * bytes.stride); }
 
-  const uint8_t *base;
-  size_t stride, first, count, sge_room;
+  RequestBytes bytes;
+  size_t count, sge_room;
 };
 
 // Where the translated SGEs of one work request go.
@@ -241,9 +244,10 @@ void PostAll(Napi::Env env, const Records<Record> &records, WorkQueue *queue, co
   flush();
 }
 
-Napi::Value PostSend(const Napi::CallbackInfo &info, QpResource &qp) {
-  Napi::Env env = info.Env();
-  Records<SendRecord> records(info);
+}  // namespace
+
+void Send(Napi::Env env, QpResource &qp, const RequestBytes &bytes) {
+  Records<SendRecord> records(bytes);
   WorkQueue *queue = qp.sends.get();
   if (queue == nullptr) throw Napi::TypeError::New(env, "this QP sends nothing");
   // rxe refuses such requests after it has queued them, and carries them out in the end.
@@ -273,16 +277,18 @@ Napi::Value PostSend(const Napi::CallbackInfo &info, QpResource &qp) {
           if (wr->opcode == IBV_WR_BIND_MW) wr->bind_mw.mw->rkey = wr->bind_mw.rkey;
         return err;
       });
-  return env.Undefined();
 }
 
-int Receive(QpResource &qp, ibv_recv_wr *wrs, ibv_recv_wr **bad) { return ibv_post_recv(qp.qp, wrs, bad); }
-int Receive(SrqResource &srq, ibv_recv_wr *wrs, ibv_recv_wr **bad) { return ibv_post_srq_recv(srq.srq, wrs, bad); }
+namespace {
+
+int Hand(QpResource &qp, ibv_recv_wr *wrs, ibv_recv_wr **bad) { return ibv_post_recv(qp.qp, wrs, bad); }
+int Hand(SrqResource &srq, ibv_recv_wr *wrs, ibv_recv_wr **bad) { return ibv_post_srq_recv(srq.srq, wrs, bad); }
+
+}  // namespace
 
 template <typename T>
-Napi::Value PostReceive(const Napi::CallbackInfo &info, T &owner) {
-  Napi::Env env = info.Env();
-  Records<ReceiveRecord> records(info);
+void Receive(Napi::Env env, T &owner, const RequestBytes &bytes) {
+  Records<ReceiveRecord> records(bytes);
   WorkQueue *queue = owner.receives.get();
   if (queue == nullptr) throw Napi::TypeError::New(env, "this QP has no receive queue of its own");
   ContextResource &context = *owner.Context();
@@ -300,8 +306,25 @@ Napi::Value PostReceive(const Napi::CallbackInfo &info, T &owner) {
         if (!queue->Take(record.wr_id, true, &wr->wr_id)) throw Refused(env, syscall, ENOMEM, i);
         for (size_t n = 0; n < elements->count; n++) queue->Hold(elements->mrs[n]);
       },
-      [&](ibv_recv_wr *wrs, ibv_recv_wr **bad) { return Receive(owner, wrs, bad); });
-  return env.Undefined();
+      [&](ibv_recv_wr *wrs, ibv_recv_wr **bad) { return Hand(owner, wrs, bad); });
+}
+template void Receive<QpResource>(Napi::Env, QpResource &, const RequestBytes &);
+template void Receive<SrqResource>(Napi::Env, SrqResource &, const RequestBytes &);
+
+RequestBytes SendArguments(const Napi::CallbackInfo &info) { return RequestArguments<SendRecord>(info); }
+RequestBytes ReceiveArguments(const Napi::CallbackInfo &info) { return RequestArguments<ReceiveRecord>(info); }
+
+namespace {
+
+Napi::Value PostSend(const Napi::CallbackInfo &info, QpResource &qp) {
+  Send(info.Env(), qp, SendArguments(info));
+  return info.Env().Undefined();
+}
+
+template <typename T>
+Napi::Value PostReceive(const Napi::CallbackInfo &info, T &owner) {
+  Receive(info.Env(), owner, ReceiveArguments(info));
+  return info.Env().Undefined();
 }
 
 }  // namespace

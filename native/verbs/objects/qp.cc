@@ -10,6 +10,7 @@
 #include "fields.h"
 #include "handle.h"
 #include "post.h"
+#include "round.h"
 #include "qp_attributes.h"
 
 namespace roam {
@@ -100,6 +101,7 @@ Napi::Value QpCreate(const Napi::CallbackInfo &info) {
   handle.Set("handle", qp->qp->handle);
   handle.Set("cap", CapObject(env, attr.cap));
   SetPostMethods(env, handle, qp);
+  SetRoundMethods(env, handle, qp);
   return handle;
 }
 

@@ -5,6 +5,7 @@
 #include "fields.h"
 #include "handle.h"
 #include "post.h"
+#include "round.h"
 #include "qp.h"
 
 namespace roam {
@@ -51,6 +52,7 @@ Napi::Value SrqCreate(const Napi::CallbackInfo &info) {
   uint32_t number = 0;
   if (srq->xrcd && ibv_get_srq_num(srq->srq, &number) == 0) handle.Set("number", number);
   SetPostMethods(env, handle, srq);
+  SetRoundMethods(env, handle, srq);
   return handle;
 }
 

@@ -9,7 +9,18 @@ import { useSweptLab } from '../support/hooks.js';
 import { node } from '../support/lab.js';
 import { FAST_LINK } from '../support/pace.js';
 
-const FILES = ['traffic', 'objects', 'lifetime', 'robust', 'migration', 'orders', 'rdmacm', 'removal'];
+const FILES = [
+  'traffic',
+  'completions',
+  'round',
+  'objects',
+  'lifetime',
+  'robust',
+  'migration',
+  'orders',
+  'rdmacm',
+  'removal',
+];
 /** Tests that a file has at least, where that is not five. */
 const LEAST: Record<string, number> = { migration: 3, orders: 1, removal: 4 };
 
