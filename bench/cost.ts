@@ -16,6 +16,7 @@ type Calls = { post: number; poll: number };
 interface Measured {
   single: Calls;
   batch: Calls;
+  together: { calls: number; round?: number };
   batches: { time: number; bytes?: number };
   promises?: { time: number; bytes: number };
 }
@@ -33,6 +34,9 @@ const rows: [string, Cost['unit'], (one: Measured) => number | undefined][] = [
   ['completion, one at a time', 'ns', ({ single }) => single.poll],
   ['post, 32 by one call', 'ns', ({ batch }) => batch.post],
   ['completion, 32 by one call', 'ns', ({ batch }) => batch.poll],
+  ['post and poll, by two calls', 'ns', ({ together }) => together.calls],
+  // In C there is no round: it is what these two calls cost.
+  ['post and poll, by a round', 'ns', ({ together }) => together.round ?? together.calls],
   ['WRITE of 64 bytes, in batches of 32', 'ns', ({ batches }) => batches.time],
   ['WRITE of 64 bytes, await qp.send()', 'ns', ({ promises }) => promises?.time],
   ['heap, in batches', 'bytes', ({ batches }) => batches.bytes],

@@ -170,6 +170,25 @@ static void calls(const char *name, int count)
 	printf("\"%s\":{\"post\":%.0f,\"poll\":%.0f},", name, median(posts), median(polls));
 }
 
+static void together(void)
+{
+	double times[ROUNDS];
+
+	for (int round = -WARM_UP; round < ROUNDS; round++) {
+		double start = now(), end;
+		int found;
+
+		post(1);
+		found = poll();
+		end = now();
+		usleep(SETTLE);
+		CHECK(found + poll() == 1);
+		if (round >= 0)
+			times[round] = end - start;
+	}
+	printf("\"together\":{\"calls\":%.0f},", median(times));
+}
+
 int main(void)
 {
 	double start = 0;
@@ -178,6 +197,7 @@ int main(void)
 	printf("{");
 	calls("single", 1);
 	calls("batch", DEPTH);
+	together();
 	for (int warm = 0; warm < 2; warm++) {
 		start = now();
 		for (int done = 0; done < WHOLE; done += DEPTH) {

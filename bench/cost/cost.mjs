@@ -63,6 +63,33 @@ function calls(count) {
   return { post: median(post), poll: median(poll) };
 }
 
+const prompt = prepared.prepareRound(cq, batch, { count: 1 });
+const ways = {
+  calls() {
+    prepared.post(0, 1);
+    return cq.poll(batch);
+  },
+  round: () => prompt.run(),
+};
+
+/** Nanoseconds of a post and the look for completions that follows at once, by two calls and by a round, in turns. */
+function together() {
+  const times = { calls: [], round: [] };
+  for (let turn = 0; turn < WARM_UP + ROUNDS; turn++) {
+    for (const way of ['calls', 'round']) {
+      const start = process.hrtime.bigint();
+      let found = ways[way]();
+      const end = process.hrtime.bigint();
+      Atomics.wait(nothing, 0, 0, SETTLE);
+      if (found === 0) found = cq.poll(batch);
+      if (found !== 1) throw new Error(`${found} of 1 completions`);
+      take(0);
+      if (turn >= WARM_UP) times[way].push(Number(end - start));
+    }
+  }
+  return { calls: median(times.calls), round: median(times.round) };
+}
+
 function inBatches(count) {
   for (let done = 0; done < count; done += DEPTH) {
     prepared.post();
@@ -102,6 +129,7 @@ async function whole(run, count) {
 const result = {
   single: calls(1),
   batch: calls(DEPTH),
+  together: together(),
   batches: await whole(inBatches, 32_000),
   promises: await whole(asPromises, 1000),
 };
