@@ -1,4 +1,3 @@
-import { verbsFailure } from './addon.js';
 import type { CompletionBatch } from './completion.js';
 import type { Cq } from './cq.js';
 import type { NativeRound } from './native-objects.js';
@@ -19,12 +18,19 @@ export class Round {
   readonly #native: NativeRound;
   readonly #cq: Cq;
   readonly #completions: CompletionBatch;
+  readonly #failure: (error: unknown) => unknown;
 
-  /** @internal */
-  constructor(native: NativeRound, cq: Cq, completions: CompletionBatch) {
+  /** @internal @param failure Makes the error that the user gets. */
+  constructor(
+    native: NativeRound,
+    cq: Cq,
+    completions: CompletionBatch,
+    failure: (error: unknown) => unknown,
+  ) {
     this.#native = native;
     this.#cq = cq;
     this.#completions = completions;
+    this.#failure = failure;
   }
 
   /**
@@ -40,7 +46,7 @@ export class Round {
       if (!core.kept) return core.sort(this.#completions, this.#native());
       core.keep(this.#completions, this.#native(true));
     } catch (error) {
-      throw verbsFailure('a round failed', error);
+      throw this.#failure(error);
     }
     return core.poll(this.#completions, 0, 1);
   }

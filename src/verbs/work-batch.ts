@@ -1,4 +1,4 @@
-import { verbsFailure } from './addon.js';
+import { verbsCall, verbsFailure } from './addon.js';
 import type { CompletionBatch } from './completion.js';
 import type { Cq } from './cq.js';
 import type { NativeCq, NativeRound } from './native-objects.js';
@@ -71,8 +71,13 @@ export abstract class WorkBatch<Request> {
     const { first = 0, count = this.#length - first, patience = 0, least = 1 } = options;
     cq.life.check();
     this.#check(first, count);
-    const native = this.makeRound(first, count, cq.core.native, completions.records, patience, least);
-    return new Round(native, cq, completions);
+    const what = `round of ${this.#what}`;
+    const native = verbsCall(`no ${what}`, () =>
+      this.makeRound(first, count, cq.core.native, completions.records, patience, least),
+    );
+    return new Round(native, cq, completions, (error) =>
+      verbsFailure(`a ${what} failed`, error, this.#hints),
+    );
   }
 
   /** @internal Encodes and posts in one, with a number of the caller's instead of the requests'. */

@@ -92,6 +92,7 @@ describe('a round', () => {
       assert.throws(() => late.run(), /no MR of this context that is open/);
       await left.qp.close();
       assert.throws(() => late.run(), { code: 'CLOSED' });
+      assert.throws(() => sends.prepareRound(left.cq, batch), { code: 'CLOSED' });
     }));
 
   it('outlasts the memory of its completions', () =>
@@ -112,7 +113,8 @@ describe('a round', () => {
       const round = receives.prepareRound(right.cq, new CompletionBatch());
       assert.throws(
         () => round.run(),
-        (error) => error.code === 'ENOMEM' && error.posted === maxRecvWr,
+        (error) =>
+          error.code === 'ENOMEM' && error.posted === maxRecvWr && /a round of receives/.test(error.message),
       );
     }));
 });
