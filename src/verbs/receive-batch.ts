@@ -26,6 +26,7 @@ export class ReceiveBatch extends WorkBatch<ReceiveRequest> {
     this.#queue.postReceive(this.records.bytes, this.records.stride, first, count);
   }
 
+  /** @internal */
   protected makeRound(
     first: number,
     count: number,

@@ -27,6 +27,7 @@ export class SendBatch extends WorkBatch<SendRequest> {
     this.#qp.postSend(this.records.bytes, this.records.stride, first, count);
   }
 
+  /** @internal */
   protected makeRound(
     first: number,
     count: number,

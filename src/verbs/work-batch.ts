@@ -90,6 +90,7 @@ export abstract class WorkBatch<Request> {
 
   protected abstract encode(index: number, request: Request, wrId?: number): void;
   protected abstract submit(first: number, count: number): void;
+  /** @internal */
   protected abstract makeRound(
     first: number,
     count: number,
