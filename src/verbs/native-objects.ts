@@ -27,7 +27,7 @@ export type NativeCq = Handle<'cq'> & {
 type Post = (records: Uint8Array, stride: number, first: number, count: number) => void;
 /** See native/verbs/objects/round.h. */
 export type NativeRound = (withoutPatience?: true) => number;
-type PrepareRound = (
+export type PrepareRound = (
   records: Uint8Array,
   stride: number,
   first: number,

@@ -1,4 +1,4 @@
-import type { NativeCq, NativeReceiver, NativeRound } from './native-objects.js';
+import type { NativeReceiver } from './native-objects.js';
 import { WorkBatch } from './work-batch.js';
 import { encodeReceive, type ReceiveRequest, receiveStride } from './work-request.js';
 
@@ -13,7 +13,7 @@ export class ReceiveBatch extends WorkBatch<ReceiveRequest> {
 
   /** @internal Use `prepareReceives()` of a QP or SRQ. */
   constructor(queue: NativeReceiver, maxSge: number) {
-    super(receiveStride(maxSge), 'receives', hints);
+    super(receiveStride(maxSge), 'receives', hints, queue.receiveRound);
     this.#queue = queue;
     this.#maxSge = maxSge;
   }
@@ -24,18 +24,5 @@ export class ReceiveBatch extends WorkBatch<ReceiveRequest> {
 
   protected submit(first: number, count: number): void {
     this.#queue.postReceive(this.records.bytes, this.records.stride, first, count);
-  }
-
-  /** @internal */
-  protected makeRound(
-    first: number,
-    count: number,
-    cq: NativeCq,
-    completions: Uint8Array,
-    patience: number,
-    least: number,
-  ): NativeRound {
-    const { bytes, stride } = this.records;
-    return this.#queue.receiveRound(bytes, stride, first, count, cq, completions, patience, least);
   }
 }

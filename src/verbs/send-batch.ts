@@ -1,4 +1,4 @@
-import type { NativeCq, NativeQpHandle, NativeRound } from './native-objects.js';
+import type { NativeQpHandle } from './native-objects.js';
 import type { Life } from './ownership.js';
 import { WorkBatch } from './work-batch.js';
 import { encodeSend, type SendRequest, sendStride } from './work-request.js';
@@ -12,7 +12,7 @@ export class SendBatch extends WorkBatch<SendRequest> {
 
   /** @internal Use `qp.prepareSends()`. */
   constructor(qp: NativeQpHandle, life: Life) {
-    super(sendStride(qp.cap.maxSendSge), 'requests', hints);
+    super(sendStride(qp.cap.maxSendSge), 'requests', hints, qp.sendRound);
     this.#qp = qp;
     this.#life = life;
   }
@@ -25,18 +25,5 @@ export class SendBatch extends WorkBatch<SendRequest> {
 
   protected submit(first: number, count: number): void {
     this.#qp.postSend(this.records.bytes, this.records.stride, first, count);
-  }
-
-  /** @internal */
-  protected makeRound(
-    first: number,
-    count: number,
-    cq: NativeCq,
-    completions: Uint8Array,
-    patience: number,
-    least: number,
-  ): NativeRound {
-    const { bytes, stride } = this.records;
-    return this.#qp.sendRound(bytes, stride, first, count, cq, completions, patience, least);
   }
 }

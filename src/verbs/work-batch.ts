@@ -1,7 +1,7 @@
 import { verbsCall, verbsFailure } from './addon.js';
 import type { CompletionBatch } from './completion.js';
 import type { Cq } from './cq.js';
-import type { NativeCq, NativeRound } from './native-objects.js';
+import type { PrepareRound } from './native-objects.js';
 import { RecordBuffer } from './record-buffer.js';
 import { Round, type RoundOptions } from './round.js';
 
@@ -13,12 +13,15 @@ export abstract class WorkBatch<Request> {
   readonly #what: string;
   /** What to do about an errno. */
   readonly #hints: Record<string, string>;
+  readonly #round: PrepareRound;
   #length = 0;
 
-  protected constructor(stride: number, what: string, hints: Record<string, string>) {
+  /** @internal */
+  protected constructor(stride: number, what: string, hints: Record<string, string>, round: PrepareRound) {
     this.records = new RecordBuffer(stride);
     this.#what = what;
     this.#hints = hints;
+    this.#round = round;
   }
 
   get length(): number {
@@ -71,9 +74,10 @@ export abstract class WorkBatch<Request> {
     const { first = 0, count = this.#length - first, patience = 0, least = 1 } = options;
     cq.life.check();
     this.#check(first, count);
+    const { bytes, stride } = this.records;
     const what = `round of ${this.#what}`;
     const native = verbsCall(`no ${what}`, () =>
-      this.makeRound(first, count, cq.core.native, completions.records, patience, least),
+      this.#round(bytes, stride, first, count, cq.core.native, completions.records, patience, least),
     );
     return new Round(native, cq, completions, (error) =>
       verbsFailure(`a ${what} failed`, error, this.#hints),
@@ -90,15 +94,6 @@ export abstract class WorkBatch<Request> {
 
   protected abstract encode(index: number, request: Request, wrId?: number): void;
   protected abstract submit(first: number, count: number): void;
-  /** @internal */
-  protected abstract makeRound(
-    first: number,
-    count: number,
-    cq: NativeCq,
-    completions: Uint8Array,
-    patience: number,
-    least: number,
-  ): NativeRound;
 
   #check(first: number, count: number): void {
     if (first >= 0 && count >= 0 && first + count <= this.#length) return;
